@@ -1,0 +1,106 @@
+//! Where master keys live: making, finding and destroying them.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+
+use crate::{AlgorithmSet, Call, Error, KeySpec, KeyUsage, MasterKey, MaterialId, Secret};
+
+/// Where one master key is, and the name its ciphertexts carry.
+///
+/// The caller chooses both before the key exists: when an answer is lost, asking again finds the key instead of
+/// making a second one. The address never holds a PIN or a password.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Locator {
+    id: MaterialId,
+    address: String,
+}
+
+impl Locator {
+    /// The material `id` at `address`, in the backend's own form: `soft:…`, `pkcs11:token=…;id=…` (RFC 7512).
+    #[must_use]
+    pub fn new(id: MaterialId, address: impl Into<String>) -> Self {
+        Self { id, address: address.into() }
+    }
+
+    /// What ciphertexts under this key name.
+    #[must_use]
+    pub const fn id(&self) -> MaterialId {
+        self.id
+    }
+
+    /// The backend's address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl fmt::Display for Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
+    }
+}
+
+/// A key's material on its way into a backend: wiped on drop, shown by length only.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeyMaterial {
+    /// The bytes of a symmetric or HMAC key; [`KeySpec::material_len`] gives the lengths.
+    Raw(Secret),
+    /// A private key as PKCS#8 DER (RFC 5958).
+    Pkcs8(Secret),
+}
+
+/// A place that holds master keys.
+///
+/// There is no registry: whoever needs a backend is given one.
+pub trait Backend: Send + Sync {
+    /// What keys can be made here, and what they can do.
+    fn supported(&self) -> &[(KeySpec, KeyUsage, AlgorithmSet)];
+
+    /// Makes a key. If one with the same locator, spec and usage is there, it is the answer.
+    ///
+    /// # Errors
+    /// `Unsupported` if the backend has no such keys; `InvalidInput` if another key has the locator; transport
+    /// faults.
+    fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error>;
+
+    /// Finds a key.
+    ///
+    /// # Errors
+    /// `KeyUnavailable` if there is none; transport faults.
+    fn open(&self, at: &Locator, call: &Call) -> Result<Arc<dyn MasterKey>, Error>;
+
+    /// Brings in a key that was made elsewhere.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the material does not fit `spec`, or another key has the locator; `Unsupported` if the
+    /// backend takes no foreign keys; transport faults.
+    fn import(
+        &self,
+        at: &Locator,
+        spec: KeySpec,
+        usage: KeyUsage,
+        material: KeyMaterial,
+        call: &Call,
+    ) -> Result<Arc<dyn MasterKey>, Error> {
+        let _ = (at, spec, usage, material, call);
+        Err(Error::unsupported("this backend takes no keys that were made elsewhere"))
+    }
+
+    /// Destroys a key for ever. A key that is not there is destroyed.
+    ///
+    /// # Errors
+    /// Transport faults.
+    fn destroy(&self, at: &Locator, call: &Call) -> Result<(), Error>;
+
+    /// Whether the backend answers.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn health(&self, call: &Call) -> Result<(), Error>;
+}
+
+// Object safety is part of the contract.
+const _: fn(&dyn Backend) = |_| {};

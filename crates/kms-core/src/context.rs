@@ -1,0 +1,195 @@
+//! The encryption context: pairs of text that are authenticated with a ciphertext and stored in clear.
+//!
+//! Its canonical bytes are those of the AWS Encryption SDK message format, section "Encryption Context":
+//! empty for no pairs; otherwise a 16-bit count, then for each pair a 16-bit length and the UTF-8 key, a 16-bit
+//! length and the UTF-8 value, sorted by the bytes of the key.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::Error;
+use crate::parse::Reader;
+
+/// Keys that begin so belong to the message format.
+pub(crate) const RESERVED_PREFIX: &str = "aws-crypto-";
+
+/// Pairs of text bound to a ciphertext: whoever decrypts must present the same pairs.
+///
+/// Not secret: it is stored beside the ciphertext, logged, and matched by policies. At most 65,535 bytes in
+/// canonical form. Keys that start with `aws-crypto-` are reserved for the message format.
+///
+/// ```
+/// use kms_core::EncryptionContext;
+/// let context = EncryptionContext::new([("tenant", "42"), ("purpose", "backup")])?;
+/// assert_eq!(context.get("tenant"), Some("42"));
+/// assert!(EncryptionContext::new([("aws-crypto-x", "")]).is_err());
+/// # Ok::<(), kms_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct EncryptionContext {
+    pairs: BTreeMap<String, String>,
+    aad: Vec<u8>,
+}
+
+impl EncryptionContext {
+    /// A context of the given pairs, in any order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a key given twice, a reserved key, or
+    /// more than 65,535 bytes.
+    pub fn new<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error> {
+        let mut map = BTreeMap::new();
+        for (key, value) in pairs {
+            let key = key.into();
+            if key.starts_with(RESERVED_PREFIX) {
+                return Err(Error::invalid_input(format!(
+                    "encryption context key {key:?}: the prefix {RESERVED_PREFIX:?} is reserved"
+                )));
+            }
+            if let Some(_twice) = map.insert(key, value.into()) {
+                return Err(Error::invalid_input("an encryption context key is given twice"));
+            }
+        }
+        Self::from_map(map)
+    }
+
+    /// The empty context.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { pairs: BTreeMap::new(), aad: Vec::new() }
+    }
+
+    /// Any pairs, reserved ones too.
+    pub(crate) fn from_map(pairs: BTreeMap<String, String>) -> Result<Self, Error> {
+        let too_long = || Error::invalid_input("the encryption context is longer than 65,535 bytes");
+        let mut aad = Vec::new();
+        if !pairs.is_empty() {
+            aad.extend(u16::try_from(pairs.len()).map_err(|_| too_long())?.to_be_bytes());
+            for part in pairs.iter().flat_map(|(key, value)| [key, value]) {
+                aad.extend(u16::try_from(part.len()).map_err(|_| too_long())?.to_be_bytes());
+                aad.extend(part.as_bytes());
+            }
+        }
+        if aad.len() > usize::from(u16::MAX) {
+            return Err(too_long());
+        }
+        Ok(Self { pairs, aad })
+    }
+
+    /// Parses canonical bytes, as [`aad`](Self::aad) gives them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) for anything but the one canonical form.
+    pub fn parse(canonical: &[u8]) -> Result<Self, Error> {
+        let pairs = Pairs::parse(canonical)?.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Ok(Self { pairs, aad: canonical.to_vec() })
+    }
+
+    /// The value of `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.pairs.get(key).map(String::as_str)
+    }
+
+    /// The pairs, sorted by key.
+    pub fn pairs(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The canonical bytes, as they are authenticated.
+    #[must_use]
+    pub fn aad(&self) -> &[u8] {
+        &self.aad
+    }
+
+    /// Whether there are no pairs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+}
+
+/// The pairs of a canonical serialisation that was found to be one.
+#[derive(Debug, Clone)]
+pub(crate) struct Pairs<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Pairs<'a> {
+    /// Checks every rule of the canonical form, without allocation.
+    pub(crate) fn parse(canonical: &'a [u8]) -> Result<Self, Error> {
+        const WHAT: &str = "encryption context";
+        let mut reader = Reader::new(canonical);
+        if canonical.is_empty() {
+            return Ok(Self { reader });
+        }
+        let count = reader.u16().ok_or_else(|| Error::malformed(WHAT))?;
+        if count == 0 {
+            return Err(Error::malformed("encryption context: an empty one has no count"));
+        }
+        let pairs = Self { reader: reader.clone() };
+        let mut last: Option<&str> = None;
+        for _ in 0..count {
+            let (key, _value) = pair(&mut reader).ok_or_else(|| Error::malformed(WHAT))?;
+            if last.is_some_and(|last| last >= key) {
+                return Err(Error::malformed("encryption context: keys are not sorted, or not unique"));
+            }
+            last = Some(key);
+        }
+        if !reader.is_empty() {
+            return Err(Error::malformed("encryption context: bytes left over"));
+        }
+        Ok(pairs)
+    }
+}
+
+fn pair<'a>(reader: &mut Reader<'a>) -> Option<(&'a str, &'a str)> {
+    let key = core::str::from_utf8(reader.prefixed_u16()?).ok()?;
+    let value = core::str::from_utf8(reader.prefixed_u16()?).ok()?;
+    Some((key, value))
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        pair(&mut self.reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_bytes() {
+        let context = EncryptionContext::new([("b", "2"), ("a", "")]).unwrap();
+        assert_eq!(context.aad(), b"\0\x02\0\x01a\0\0\0\x01b\0\x012");
+        assert_eq!(EncryptionContext::parse(context.aad()).unwrap(), context);
+        assert!(EncryptionContext::empty().aad().is_empty());
+    }
+
+    #[test]
+    fn only_the_canonical_form_is_read() {
+        for bad in [
+            &b"\0\0"[..],
+            b"\0\x01\0\x01a\0\x01",
+            b"\0\x02\0\x01b\0\0\0\x01a\0\0",
+            b"\0\x02\0\x01a\0\0\0\x01a\0\0",
+            b"\0\x01\0\x01a\0\0x",
+            b"\0\x01\0\x01\xff\0\0",
+        ] {
+            assert!(EncryptionContext::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_length_limit_is_exact() {
+        let fits = "v".repeat(65_535 - 7);
+        assert_eq!(EncryptionContext::new([("k", fits.clone())]).unwrap().aad().len(), 65_535);
+        assert!(EncryptionContext::new([("k", fits + "v")]).is_err());
+    }
+}

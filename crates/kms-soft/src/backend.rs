@@ -1,0 +1,108 @@
+//! The backend: master keys in process memory, by their material id.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use kms_core::{
+    AlgorithmSet, Backend, Call, Error, ErrorKind, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey, MaterialId,
+    RandomSource,
+};
+
+use crate::key::{Material, SoftKey};
+
+/// Master keys in the memory of this process: gone with it.
+pub struct SoftBackend {
+    keys: spin::RwLock<BTreeMap<MaterialId, Arc<SoftKey>>>,
+    supported: Vec<(KeySpec, KeyUsage, AlgorithmSet)>,
+    random: Arc<dyn RandomSource>,
+}
+
+impl SoftBackend {
+    /// An empty backend whose keys come from `random`.
+    #[must_use]
+    pub fn new(random: impl RandomSource + 'static) -> Self {
+        let pairs = KeySpec::ALL.iter().flat_map(|&spec| spec.usages().iter().map(move |&usage| (spec, usage)));
+        let supported = pairs.map(|(spec, usage)| (spec, usage, AlgorithmSet::of(spec, usage))).collect();
+        Self { keys: spin::RwLock::new(BTreeMap::new()), supported, random: Arc::new(random) }
+    }
+
+    /// The address of `id` in this kind of backend.
+    #[must_use]
+    pub fn locator(id: MaterialId) -> Locator {
+        Locator::new(id, alloc::format!("soft:{id}"))
+    }
+
+    fn find(&self, id: MaterialId) -> Option<Arc<SoftKey>> {
+        self.keys.read().get(&id).cloned()
+    }
+
+    /// Puts a new key in its place, unless another thread was first.
+    fn insert(&self, key: SoftKey) -> Arc<SoftKey> {
+        let id = key.info().id;
+        self.keys.write().entry(id).or_insert_with(|| Arc::new(key)).clone()
+    }
+}
+
+impl Backend for SoftBackend {
+    fn supported(&self) -> &[(KeySpec, KeyUsage, AlgorithmSet)] {
+        &self.supported
+    }
+
+    fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, _call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
+        let key = match self.find(at.id()) {
+            Some(key) => key,
+            None => {
+                let material = Material::generate(spec, &self.random)?;
+                self.insert(SoftKey::new(at.id(), spec, usage, material, self.random.clone())?)
+            }
+        };
+        if key.info().spec == spec && key.info().usage == usage {
+            Ok(key)
+        } else {
+            Err(Error::invalid_input(alloc::format!("another key is at {at}")))
+        }
+    }
+
+    fn open(&self, at: &Locator, _call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
+        match self.find(at.id()) {
+            Some(key) => Ok(key),
+            None => Err(Error::with_detail(ErrorKind::KeyUnavailable, alloc::format!("no key at {at}"))),
+        }
+    }
+
+    fn import(
+        &self,
+        at: &Locator,
+        spec: KeySpec,
+        usage: KeyUsage,
+        material: KeyMaterial,
+        _call: &Call,
+    ) -> Result<Arc<dyn MasterKey>, Error> {
+        let material = Material::import(spec, material)?;
+        let key = SoftKey::new(at.id(), spec, usage, material, self.random.clone())?;
+        let mut keys = self.keys.write();
+        if keys.contains_key(&at.id()) {
+            return Err(Error::invalid_input(alloc::format!("another key is at {at}")));
+        }
+        let key = Arc::new(key);
+        keys.insert(at.id(), key.clone());
+        Ok(key)
+    }
+
+    fn destroy(&self, at: &Locator, _call: &Call) -> Result<(), Error> {
+        self.keys.write().remove(&at.id());
+        Ok(())
+    }
+
+    fn health(&self, _call: &Call) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SoftBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SoftBackend({} keys)", self.keys.read().len())
+    }
+}
