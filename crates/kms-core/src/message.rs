@@ -32,8 +32,8 @@ mod wrapping;
 pub use self::cache::{CacheLimits, CacheStats, DataKeyCache};
 pub use self::decrypt::{Advance, Decrypted, Decryptor, MessageHeader, decrypt};
 pub use self::encrypt::{DEFAULT_FRAME_LEN, EncryptOptions, Encryptor, encrypt};
-pub use self::frame::{FINAL_FRAME_OVERHEAD, FRAME_OVERHEAD, ParsedUnit, Unit, UnitKind};
-pub use self::header::{Content, EncryptedDataKey, Header, ParsedHeader};
+pub use self::frame::{FINAL_FRAME_OVERHEAD, FRAME_OVERHEAD, Parsed, UnitHead, UnitKind};
+pub use self::header::{Content, EncryptedDataKey, Header};
 #[cfg(feature = "std")]
 pub use self::io::{DecryptReader, EncryptWriter};
 pub use self::materials::{

@@ -6,7 +6,7 @@ use std::io::{BufRead, Read, Write};
 
 use kms_core::message::{
     self, AlgorithmSuite, CommitmentPolicy, Content, DecryptOptions, DecryptReader, EncryptOptions, EncryptWriter,
-    Header, ParsedHeader, RawAesKey, WrappingKeys,
+    Header, Parsed, RawAesKey, WrappingKeys,
 };
 use kms_core::{Call, EncryptionContext, ErrorKind, Secret, SystemRandom};
 
@@ -118,7 +118,7 @@ fn every_flip_cut_and_addition_is_refused() {
 #[test]
 fn frames_keep_their_order() {
     let sealed = encrypt(&options(DEFAULT, 16), &payload(56));
-    let Ok(ParsedHeader::Complete(header)) = Header::parse(&sealed) else { panic!("no header") };
+    let Ok(Parsed::Complete(header)) = Header::parse(&sealed) else { panic!("no header") };
     let frame = |number: usize| &sealed[header.len + (number - 1) * 48..header.len + number * 48];
     let (head, last) = (&sealed[..header.len], &sealed[header.len + 3 * 48..]);
     let with = |frames: &[&[u8]]| [head, &frames.concat(), last].concat();
@@ -190,7 +190,7 @@ fn several_keys_and_the_context_that_is_not_stored() {
     let keys = WrappingKeys::new().with(key("a")).with(key("b"));
     let call = Call::default();
     let sealed = message::encrypt(&keys, &written, b"payload", &SystemRandom, &call).unwrap();
-    let Ok(ParsedHeader::Complete(header)) = Header::parse(&sealed) else { panic!("no header") };
+    let Ok(Parsed::Complete(header)) = Header::parse(&sealed) else { panic!("no header") };
     assert_eq!(header.content, Content::Framed(16));
     assert_eq!(header.encrypted_data_keys.len(), 2);
     assert_eq!(header.context.clone().collect::<Vec<_>>(), [("tenant", "42")]);

@@ -8,8 +8,8 @@ use core::fmt;
 use zeroize::Zeroize;
 
 use super::derive::MessageKey;
-use super::frame::{FrameCipher, ParsedUnit, Unit, UnitKind, UnitRules};
-use super::header::{Content, Header, HeaderRules, ParsedHeader};
+use super::frame::{FrameCipher, Parsed, Unit, UnitKind, UnitRules};
+use super::header::{Content, Header, HeaderRules};
 use super::materials::{DecryptionRequest, MaterialsProvider};
 use super::options::DecryptOptions;
 use super::signature::Verifier;
@@ -158,8 +158,8 @@ impl<'k> Decryptor<'k> {
             signed: options.signed,
         };
         let header = match Header::parse_with(input, &rules)? {
-            ParsedHeader::Complete(header) => header,
-            ParsedHeader::Incomplete(len) => return Ok(Advance::NeedInput(len)),
+            Parsed::Complete(header) => header,
+            Parsed::Incomplete(len) => return Ok(Advance::NeedInput(len)),
         };
         let stored = EncryptionContext::from_pairs(header.context.clone())?;
         for (key, value) in options.context.pairs() {
@@ -211,9 +211,9 @@ impl<'k> Decryptor<'k> {
 impl Body {
     /// One step, and whether the message is complete after it.
     fn read(&mut self, input: &[u8], output: &mut [u8]) -> Result<(Advance, bool), Error> {
-        let unit = match Unit::parse_with(input, &self.rules, self.next)? {
-            ParsedUnit::Complete(unit) => unit,
-            ParsedUnit::Incomplete(len) => return Ok((Advance::NeedInput(len), false)),
+        let unit = match Unit::parse(input, &self.rules, self.next)? {
+            Parsed::Complete(unit) => unit,
+            Parsed::Incomplete(len) => return Ok((Advance::NeedInput(len), false)),
         };
         let last = unit.kind != UnitKind::Regular;
         let (sealed, rest) = input.split_at_checked(unit.len).ok_or(ErrorKind::Internal)?;

@@ -47,30 +47,70 @@ impl UnitKind {
     }
 }
 
-/// A unit as it stands in the message, encrypted.
-#[derive(Debug, Clone, Copy)]
+/// What stands before the ciphertext of a unit: enough to know where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unit<'a> {
+pub struct UnitHead {
     /// Which.
     pub kind: UnitKind,
     /// Its number, from 1.
     pub sequence_number: u32,
-    /// The encrypted bytes; as many as the plaintext has.
-    pub ciphertext: &'a [u8],
+    /// How many bytes of plaintext it has.
+    pub plaintext_len: u64,
     /// The length of the whole unit in bytes.
-    pub len: usize,
-    nonce: &'a [u8; NONCE_LEN],
-    tag: &'a [u8; TAG_LEN],
+    pub len: u64,
+    nonce: [u8; NONCE_LEN],
+    head_len: usize,
 }
 
-/// A unit, or how much is missing of it.
-#[derive(Debug, Clone, Copy)]
+/// A part of a body, or how much is missing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
-pub enum ParsedUnit<'a> {
-    /// The whole unit.
-    Complete(Unit<'a>),
-    /// The unit goes on: it has at least this many bytes in all.
+pub enum Parsed<T> {
+    /// All of it.
+    Complete(T),
+    /// It goes on: it has at least this many bytes in all.
     Incomplete(usize),
+}
+
+impl UnitHead {
+    /// Reads the head at the beginning of `bytes`, which should be that of the unit `sequence_number`, without a key.
+    /// 24 bytes are enough.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`] if it is not that unit's.
+    pub fn parse(bytes: &[u8], content: Content, sequence_number: u32) -> Result<Parsed<Self>, Error> {
+        let head = match Self::read(bytes, content) {
+            Ok(head) => head,
+            Err(Missing(more)) => return Ok(Parsed::Incomplete(bytes.len().saturating_add(more))),
+        };
+        if head.sequence_number != sequence_number || !head.nonce.ends_with(&sequence_number.to_be_bytes()) {
+            return Err(Error::malformed("frames are missing, repeated or out of order"));
+        }
+        match (head.kind, content) {
+            (UnitKind::Final, Content::Framed(frame_len)) if head.plaintext_len > u64::from(frame_len) => {
+                Err(Error::malformed("the final frame is longer than the frame length"))
+            }
+            (UnitKind::Block, _) if head.plaintext_len > MAX_BLOCK => {
+                Err(Error::malformed("the block is longer than AES-GCM allows"))
+            }
+            _ => Ok(Parsed::Complete(head)),
+        }
+    }
+
+    fn read(bytes: &[u8], content: Content) -> Result<Self, Missing> {
+        let mut reader = Reader::new(bytes);
+        let (kind, sequence_number, nonce, plaintext_len) = match content {
+            Content::NonFramed => (UnitKind::Block, 1, reader.array()?, reader.u64()?),
+            Content::Framed(frame_len) => match reader.u32()? {
+                FINAL_MARKER => (UnitKind::Final, reader.u32()?, reader.array()?, u64::from(reader.u32()?)),
+                number => (UnitKind::Regular, number, reader.array()?, u64::from(frame_len)),
+            },
+        };
+        let head_len = bytes.len().saturating_sub(reader.rest().len());
+        let len = plaintext_len.saturating_add(head_len as u64).saturating_add(TAG_LEN as u64);
+        Ok(Self { kind, sequence_number, plaintext_len, len, nonce, head_len })
+    }
 }
 
 /// What a reader accepts in a body.
@@ -83,120 +123,41 @@ pub(crate) struct UnitRules {
     pub(crate) any_nonce_prefix: bool,
 }
 
-impl<'a> Unit<'a> {
-    /// Reads the unit at the beginning of `bytes`, which should have the number `sequence_number`, without a key.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Malformed`] if it is not that unit.
-    pub fn parse(bytes: &'a [u8], content: Content, sequence_number: u32) -> Result<ParsedUnit<'a>, Error> {
-        let rules = UnitRules { content, max_len: usize::MAX, any_nonce_prefix: true };
-        Self::parse_with(bytes, &rules, sequence_number)
-    }
-
-    pub(crate) fn parse_with(
-        bytes: &'a [u8],
-        rules: &UnitRules,
-        sequence_number: u32,
-    ) -> Result<ParsedUnit<'a>, Error> {
-        let unit = match Self::read(bytes, rules)? {
-            Ok(unit) => unit,
-            Err(Missing(more)) => return Ok(ParsedUnit::Incomplete(bytes.len().saturating_add(more))),
-        };
-        if unit.sequence_number != sequence_number {
-            return Err(Error::malformed("frames are missing, repeated or out of order"));
-        }
-        // The writer's nonce is a field of the message; the reader trusts only the number it stands for.
-        let (prefix, number) = unit.nonce.split_at(NONCE_LEN - 4);
-        if number != sequence_number.to_be_bytes() || !rules.any_nonce_prefix && prefix.iter().any(|&byte| byte != 0) {
-            return Err(Error::malformed("a frame's nonce is not its number"));
-        }
-        Ok(ParsedUnit::Complete(unit))
-    }
-
-    fn read(bytes: &'a [u8], rules: &UnitRules) -> Result<Result<Self, Missing>, Error> {
-        let mut reader = Reader::new(bytes);
-        Ok(match rules.content {
-            Content::NonFramed => Self::read_block(&mut reader, bytes.len(), rules)?,
-            Content::Framed(frame_len) => match reader.u32() {
-                Ok(FINAL_MARKER) => Self::read_final(&mut reader, bytes.len(), frame_len, rules)?,
-                Ok(number) => {
-                    let len = checked_len(u64::from(frame_len), rules)?;
-                    Self::read_rest(&mut reader, bytes.len(), UnitKind::Regular, number, len)
-                }
-                Err(missing) => Err(missing),
-            },
-        })
-    }
-
-    fn read_final(
-        reader: &mut Reader<'a>,
-        given: usize,
-        frame_len: u32,
-        rules: &UnitRules,
-    ) -> Result<Result<Self, Missing>, Error> {
-        let head = (|| Ok((reader.u32()?, reader.chunk()?, reader.u32()?)))();
-        let (number, nonce, len) = match head {
-            Ok(head) => head,
-            Err(missing) => return Ok(Err(missing)),
-        };
-        if len > frame_len {
-            return Err(Error::malformed("the final frame is longer than the frame length"));
-        }
-        let len = checked_len(u64::from(len), rules)?;
-        Ok(Self::read_body(reader, given, UnitKind::Final, number, nonce, len))
-    }
-
-    fn read_block(reader: &mut Reader<'a>, given: usize, rules: &UnitRules) -> Result<Result<Self, Missing>, Error> {
-        let head = (|| Ok((reader.chunk()?, reader.u64()?)))();
-        let (nonce, len) = match head {
-            Ok(head) => head,
-            Err(missing) => return Ok(Err(missing)),
-        };
-        if len > MAX_BLOCK {
-            return Err(Error::malformed("the block is longer than AES-GCM allows"));
-        }
-        let len = checked_len(len, rules)?;
-        Ok(Self::read_body(reader, given, UnitKind::Block, 1, nonce, len))
-    }
-
-    fn read_rest(
-        reader: &mut Reader<'a>,
-        given: usize,
-        kind: UnitKind,
-        number: u32,
-        len: usize,
-    ) -> Result<Self, Missing> {
-        let nonce = reader.chunk()?;
-        Self::read_body(reader, given, kind, number, nonce, len)
-    }
-
-    fn read_body(
-        reader: &mut Reader<'a>,
-        given: usize,
-        kind: UnitKind,
-        sequence_number: u32,
-        nonce: &'a [u8; NONCE_LEN],
-        len: usize,
-    ) -> Result<Self, Missing> {
-        // Asks for the ciphertext and the tag together.
-        let whole = len.saturating_add(TAG_LEN);
-        if reader.rest().len() < whole {
-            return Err(Missing(whole - reader.rest().len()));
-        }
-        let ciphertext = reader.take(len)?;
-        let tag = reader.chunk()?;
-        let len = given.saturating_sub(reader.rest().len());
-        Ok(Self { kind, sequence_number, ciphertext, len, nonce, tag })
-    }
+/// A unit as it stands in the message, encrypted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unit<'a> {
+    pub(crate) kind: UnitKind,
+    pub(crate) ciphertext: &'a [u8],
+    /// The length of the whole unit in bytes.
+    pub(crate) len: usize,
+    sequence_number: u32,
+    nonce: [u8; NONCE_LEN],
+    tag: &'a [u8; TAG_LEN],
 }
 
-fn checked_len(len: u64, rules: &UnitRules) -> Result<usize, Error> {
-    match usize::try_from(len) {
-        Ok(len) if len <= rules.max_len => Ok(len),
-        _ => Err(Error::with_detail(
-            ErrorKind::Refused,
-            alloc::format!("a frame of {len} bytes; the limit is {}", rules.max_len),
-        )),
+impl<'a> Unit<'a> {
+    /// Reads the unit at the beginning of `bytes`, which should have the number `sequence_number`.
+    pub(crate) fn parse(bytes: &'a [u8], rules: &UnitRules, sequence_number: u32) -> Result<Parsed<Self>, Error> {
+        let head = match UnitHead::parse(bytes, rules.content, sequence_number)? {
+            Parsed::Complete(head) => head,
+            Parsed::Incomplete(len) => return Ok(Parsed::Incomplete(len)),
+        };
+        // The nonce is a field of the message; the reader trusts only the number it stands for.
+        if !rules.any_nonce_prefix && head.nonce != nonce(sequence_number) {
+            return Err(Error::malformed("a frame's nonce is not its number"));
+        }
+        let plaintext_len = match usize::try_from(head.plaintext_len) {
+            Ok(len) if len <= rules.max_len => len,
+            _ => {
+                let detail = alloc::format!("a frame of {} bytes; the limit is {}", head.plaintext_len, rules.max_len);
+                return Err(Error::with_detail(ErrorKind::Refused, detail));
+            }
+        };
+        let len = head.head_len.saturating_add(plaintext_len).saturating_add(TAG_LEN);
+        let Some(unit) = bytes.get(head.head_len..len) else { return Ok(Parsed::Incomplete(len)) };
+        let (ciphertext, tag) = unit.split_last_chunk().ok_or(ErrorKind::Internal)?;
+        let UnitHead { kind, sequence_number, nonce, .. } = head;
+        Ok(Parsed::Complete(Self { kind, ciphertext, len, sequence_number, nonce, tag }))
     }
 }
 
@@ -243,7 +204,7 @@ impl FrameCipher {
     pub(crate) fn open(&self, unit: &Unit<'_>, out: &mut [u8]) -> Result<(), Error> {
         let len = u64::try_from(unit.ciphertext.len()).map_err(|_| ErrorKind::InvalidInput)?;
         let aad = self.aad(unit.kind, unit.sequence_number, len);
-        self.cipher.open(unit.nonce, aad.bytes(), unit.ciphertext, unit.tag, out)
+        self.cipher.open(&unit.nonce, aad.bytes(), unit.ciphertext, unit.tag, out)
     }
 
     fn aad(&self, kind: UnitKind, number: u32, len: u64) -> Aad {

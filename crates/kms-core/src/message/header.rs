@@ -7,6 +7,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use super::frame::Parsed;
 use super::suite::{AlgorithmSuite, CommitmentPolicy};
 use crate::context::{PairOrder, Pairs};
 use crate::parse::{Missing, Reader};
@@ -109,16 +110,6 @@ pub struct Header<'a> {
     pub(crate) tag: &'a [u8; TAG_LEN],
 }
 
-/// A header, or how much is missing of it.
-#[derive(Debug, Clone)]
-#[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
-pub enum ParsedHeader<'a> {
-    /// The whole header.
-    Complete(Header<'a>),
-    /// The header goes on: it has at least this many bytes in all.
-    Incomplete(usize),
-}
-
 enum Stop {
     Missing(usize),
     Refused(Error),
@@ -142,14 +133,14 @@ impl<'a> Header<'a> {
     /// # Errors
     /// [`ErrorKind::Malformed`] if this is no header, or not in canonical form; [`ErrorKind::Unsupported`] for an
     /// algorithm suite that is not one of this format.
-    pub fn parse(message: &'a [u8]) -> Result<ParsedHeader<'a>, Error> {
+    pub fn parse(message: &'a [u8]) -> Result<Parsed<Self>, Error> {
         Self::parse_with(message, &HeaderRules::default())
     }
 
-    pub(crate) fn parse_with(message: &'a [u8], rules: &HeaderRules) -> Result<ParsedHeader<'a>, Error> {
+    pub(crate) fn parse_with(message: &'a [u8], rules: &HeaderRules) -> Result<Parsed<Self>, Error> {
         match Self::read(message, rules) {
-            Ok(header) => Ok(ParsedHeader::Complete(header)),
-            Err(Stop::Missing(more)) => Ok(ParsedHeader::Incomplete(message.len().saturating_add(more))),
+            Ok(header) => Ok(Parsed::Complete(header)),
+            Err(Stop::Missing(more)) => Ok(Parsed::Incomplete(message.len().saturating_add(more))),
             Err(Stop::Refused(error)) => Err(error),
         }
     }
