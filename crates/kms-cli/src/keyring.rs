@@ -225,12 +225,14 @@ impl LocalKeyring {
     /// The key of a name: an alias with or without `alias/`, an id or its beginning, an ARN.
     pub(crate) fn record(&self, name: &str) -> Result<KeyRecord, Failure> {
         let name = name.strip_prefix(ARN_PREFIX).unwrap_or(name);
-        let found = self.keyring.resolve(name).or_else(|error| match self.keyring.resolve(&format!("alias/{name}")) {
-            Err(_) => Err(error),
+        let looks_like_id = name.len() >= 4 && name.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '-' | '/'));
+        let found = self.keyring.resolve(&alias(name)).or_else(|no_alias| match self.keyring.resolve(name) {
+            Err(no_id) if looks_like_id => Err(no_id),
+            Err(_) => Err(no_alias),
             found => found,
         });
-        let missing = || Failure::from(Error::new(ErrorKind::KeyUnavailable));
         let id = found.map_err(|error| Failure::from(error).hint("`kms key list` shows the keys there are."))?;
+        let missing = || Failure::from(Error::new(ErrorKind::KeyUnavailable));
         self.keyring.record(id.key).ok_or_else(missing)
     }
 
@@ -277,11 +279,13 @@ pub(crate) struct MessageKeys<'a> {
     keyring: &'a LocalKeyring,
     /// The keys that the message names and the keyring does not have.
     unknown: Mutex<Vec<String>>,
+    /// Whether the user insists on pairs of context.
+    asks_for_context: bool,
 }
 
 impl<'a> MessageKeys<'a> {
-    pub(crate) const fn new(keyring: &'a LocalKeyring) -> Self {
-        Self { keyring, unknown: Mutex::new(Vec::new()) }
+    pub(crate) const fn new(keyring: &'a LocalKeyring, asks_for_context: bool) -> Self {
+        Self { keyring, unknown: Mutex::new(Vec::new()), asks_for_context }
     }
 
     /// The failure to open a message, with what to try.
@@ -297,9 +301,10 @@ impl<'a> MessageKeys<'a> {
                     self.keyring.keyring.path().display()
                 ))
             }
-            ErrorKind::Rejected => {
+            ErrorKind::Rejected if self.asks_for_context => {
                 failure.hint("It is damaged or forged, or --context names a pair that it was not made with.")
             }
+            ErrorKind::Rejected => failure.hint("It is damaged or forged."),
             _ => failure,
         }
     }

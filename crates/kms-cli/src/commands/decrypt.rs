@@ -109,7 +109,7 @@ impl Decrypt {
             .with_commitment_policy(policy)
             .with_max_frame_len(self.max_frame_length)
             .with_unverified_release(true);
-        let reader = MessageReader { options, keyring };
+        let reader = MessageReader { options, keyring, asks_for_context: !context.is_empty() };
         let (name, len) = (input.name.clone(), input.len);
         let watched = |input| Watched::new(input, &name, len, common.report.quiet);
 
@@ -175,6 +175,7 @@ impl Decrypt {
 struct MessageReader<'a> {
     options: DecryptOptions,
     keyring: &'a LocalKeyring,
+    asks_for_context: bool,
 }
 
 impl MessageReader<'_> {
@@ -186,12 +187,12 @@ impl MessageReader<'_> {
     }
 
     fn copy(&self, input: impl Read, output: &mut impl Write) -> Result<u64, Failure> {
-        let keys = MessageKeys::new(self.keyring);
+        let keys = MessageKeys::new(self.keyring, self.asks_for_context);
         let mut reader =
             DecryptReader::new(input, &keys, &self.options, &Call::default()).map_err(|error| keys.explain(error))?;
         let mut count = 0;
         loop {
-            let frame = reader.fill_buf()?;
+            let frame = reader.fill_buf().map_err(|error| keys.explain(error.into()))?;
             if frame.is_empty() {
                 return Ok(count);
             }

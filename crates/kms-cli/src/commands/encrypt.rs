@@ -94,6 +94,10 @@ impl Encrypt {
             return Err(Failure::usage("one output for several files").hint("Without -o each gets a name of its own."));
         }
         let options = self.options()?;
+        // A mistyped name is no reason to make a keyring.
+        if let [file] = self.files.as_slice() {
+            Input::open(file)?;
+        }
         let (keys, names) = self.keys(common)?;
         super::for_each(&self.files, |file| self.encrypt(common, file, &options, &keys, &names))
     }

@@ -206,9 +206,10 @@ impl Import {
         let spec = match self.spec {
             Some(spec) => spec,
             None => material.spec().map_err(|error| {
-                Failure::from(error)
-                    .about(&name)
-                    .hint("For the raw bytes of a symmetric or HMAC key name its --spec, for example HMAC_256.")
+                Failure::from(error).about(&name).hint(
+                    "For the raw bytes of a symmetric or HMAC key name its --spec, for example HMAC_256.\n     \
+                         For a private key of another form: openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW",
+                )
             })?,
         };
         let usage = self.new.usage_of(spec);
