@@ -1,0 +1,1 @@
+//! A keyring of version 1 opens for ever.
