@@ -3,6 +3,8 @@
 #![cfg(feature = "std")]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
+extern crate alloc;
+
 mod keyring {
     mod damage;
     mod file;
@@ -71,7 +73,7 @@ fn symmetric(keyring: &Keyring) -> (Locator, Key) {
 }
 
 #[track_caller]
-fn refused<T: std::fmt::Debug>(result: Result<T, Error>, kind: ErrorKind) {
+fn refused<T: core::fmt::Debug>(result: Result<T, Error>, kind: ErrorKind) {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
 }

@@ -1,7 +1,7 @@
 //! The file: one writer, readers that never see half of a change, crashes.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use kms_core::{Backend, ErrorKind};
 use kms_soft::Keyring;
@@ -38,10 +38,21 @@ fn one_writer_at_a_time() {
     symmetric(&second);
 }
 
-const CHILD: &str = "KMS_TEST_CHILD_HOLDS";
+/// Runs the test `name` in another process, whose `variable` tells it that it is the other, and where the keyring is.
+fn again(name: &str, variable: &str, place: &Place) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(variable, place.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
 
 #[test]
 fn a_writer_keeps_other_processes_out() {
+    const CHILD: &str = "KMS_TEST_CHILD_HOLDS";
     if let Some(path) = std::env::var_os(CHILD) {
         let _held = Keyring::open_for_writing(path).unwrap();
         println!("\nheld");
@@ -50,14 +61,7 @@ fn a_writer_keeps_other_processes_out() {
     }
     let place = Place::new();
     drop(place.create());
-    let name = "keyring::file::a_writer_keeps_other_processes_out";
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, place.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = again("keyring::file::a_writer_keeps_other_processes_out", CHILD, &place);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "held"), "the child did not get the lock");
     refused(Keyring::open_for_writing(place.path()), ErrorKind::Busy);
@@ -122,6 +126,39 @@ fn a_crash_before_the_new_file_has_its_name_leaves_the_old_one() {
     let keyring = place.read();
     keyring.open(&at, &call()).unwrap();
     keyring.open(&next, &call()).unwrap();
+}
+
+#[test]
+fn a_writer_killed_at_any_moment_loses_no_key_it_made() {
+    const CHILD: &str = "KMS_TEST_CHILD_WRITES";
+    if let Some(path) = std::env::var_os(CHILD) {
+        let root = kms_soft::RootKey::open_key_file(std::path::Path::new(&path).with_file_name("root.key")).unwrap();
+        let keyring = Keyring::open_for_writing(path).unwrap().unlock(&root, &call()).unwrap();
+        loop {
+            let (at, _) = symmetric(&keyring);
+            println!("\nmade {}", at.id().key);
+        }
+    }
+    let place = Place::new();
+    drop(place.create());
+    let mut made: Vec<kms_core::KeyId> = Vec::new();
+    for round in 1..=10 {
+        let mut child = again("keyring::file::a_writer_killed_at_any_moment_loses_no_key_it_made", CHILD, &place);
+        std::thread::sleep(core::time::Duration::from_millis(11 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        made.extend(
+            lines.filter_map(|line| line.strip_prefix("made ").and_then(|id| id.parse::<kms_core::KeyId>().ok())),
+        );
+        let keyring = place.write();
+        for &id in &made {
+            keyring.open(&Keyring::locator(id.into()), &call()).unwrap();
+        }
+        // The last one may have been made and not told.
+        assert!(keyring.records().len() >= made.len());
+    }
+    assert!(!made.is_empty());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The root key: in a file, from a passphrase, in another backend.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use kms_core::{
     Backend, Call, CiphertextBlob, EncryptionContext, Error, ErrorKind, Key, KeyInfo, KeySpec, KeyUsage, MasterKey,
