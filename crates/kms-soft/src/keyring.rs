@@ -81,6 +81,7 @@ mod contents;
 mod damage;
 mod file;
 pub mod format;
+mod names;
 mod opened;
 mod root;
 

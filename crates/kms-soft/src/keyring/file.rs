@@ -109,9 +109,9 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     })
 }
 
-/// The operating system's own error, with what was tried.
+/// What was tried, with the operating system's own error as the source.
 pub(crate) fn io(what: &'static str, path: &Path, error: std::io::Error) -> Error {
-    Error::with_detail(ErrorKind::Io, alloc::format!("{what} {}: {error}", path.display())).with_source(error)
+    Error::with_detail(ErrorKind::Io, alloc::format!("{what} {}", path.display())).with_source(error)
 }
 
 fn exists(path: &Path) -> Error {
