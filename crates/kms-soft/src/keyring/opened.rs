@@ -146,6 +146,10 @@ impl Keyring {
     pub fn reload(&self, call: &Call) -> Result<(), Error> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.state();
+        if old.uncertain {
+            // What is read next must not be lost in a crash after it was believed.
+            file::settle(&self.path)?;
+        }
         let contents = verify(&self.path, &file::read(&self.path)?, &old.root, call)?;
         if contents.revision < old.contents.revision {
             return Err(Error::with_detail(
