@@ -70,17 +70,8 @@ fn openssl_verifies_what_an_imported_key_signs() {
     };
     home.write("note", "a note");
     openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "ec.pem"]);
-    openssl(&[
-        "genpkey",
-        "-algorithm",
-        "RSA",
-        "-pkeyopt",
-        "rsa_keygen_bits:2048",
-        "-outform",
-        "DER",
-        "-out",
-        "rsa.der",
-    ]);
+    openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "rsa.pem"]);
+    openssl(&["pkcs8", "-topk8", "-nocrypt", "-in", "rsa.pem", "-outform", "DER", "-out", "rsa.der"]);
     home.ok(&["key", "import", "ec.pem", "--alias", "ec", "--usage", "SIGN_VERIFY"]);
     home.ok(&["key", "import", "rsa.der", "--alias", "rsa", "--usage", "SIGN_VERIFY"]);
     assert_eq!(home.json(&["key", "show", "rsa"])["KeySpec"], "RSA_2048");
