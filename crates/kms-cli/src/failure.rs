@@ -19,6 +19,8 @@ pub(crate) enum Status {
     Key = 4,
     /// The output is there already.
     Exists = 5,
+    /// What a shell shows for a program that SIGINT ended.
+    Interrupted = 130,
 }
 
 /// The text for the exit statuses in the help.
@@ -88,19 +90,21 @@ impl From<Error> for Failure {
             ErrorKind::IncorrectKey
             | ErrorKind::NoMatchingKey
             | ErrorKind::KeyUnavailable
-            | ErrorKind::Unauthorized
-            | ErrorKind::Busy => Status::Key,
+            | ErrorKind::Unauthorized => Status::Key,
             _ => Status::Failed,
         };
-        if error.kind() == ErrorKind::Io
-            && let Some(source) = error.source().and_then(|source| source.downcast_ref::<io::Error>())
-        {
-            return Self {
-                silent: source.kind() == io::ErrorKind::BrokenPipe,
-                ..Self::new(status, source.to_string())
-            };
+        let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        if let (ErrorKind::Io, Some(io)) = (error.kind(), io) {
+            let message = error.detail().map_or_else(|| io.to_string(), |detail| format!("{detail}: {io}"));
+            let status = if io.kind() == io::ErrorKind::Interrupted { Status::Interrupted } else { status };
+            return Self { silent: io.kind() == io::ErrorKind::BrokenPipe, ..Self::new(status, message) };
         }
-        let mut message = error.to_string();
+        // Where the detail is a sentence, the kind before it says nothing more.
+        let kinds = [ErrorKind::InvalidInput, ErrorKind::KeyUnavailable, ErrorKind::Unauthorized, ErrorKind::Refused];
+        let mut message = match error.detail() {
+            Some(detail) if kinds.contains(&error.kind()) => detail.to_owned(),
+            _ => error.to_string(),
+        };
         if let Some(source) = error.source() {
             message = format!("{message}: {source}");
         }

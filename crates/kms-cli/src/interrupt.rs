@@ -3,13 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 
 /// The files that are being written under a temporary name.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-
-/// What a shell shows for a program that SIGINT ended.
-const INTERRUPTED: i32 = 130;
 
 fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -24,9 +21,9 @@ pub(crate) fn install() -> Result<(), Failure> {
             let _gone = std::fs::remove_file(path);
         }
         eprintln!("kms: interrupted; nothing was written");
-        std::process::exit(INTERRUPTED);
+        std::process::exit(Status::Interrupted as i32);
     })
-    .map_err(|error| Failure::new(crate::failure::Status::Failed, format!("cannot watch for signals: {error}")))
+    .map_err(|error| Failure::new(Status::Failed, format!("cannot watch for signals: {error}")))
 }
 
 /// `path` is unfinished until `work`, which gives it its name, is done.

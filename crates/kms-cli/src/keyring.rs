@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
@@ -75,7 +76,7 @@ impl KeyringArguments {
     /// The keyring, to change it.
     pub(crate) fn open_for_writing(&self) -> Result<LocalKeyring, Failure> {
         let path = self.path()?;
-        if path.exists() { self.unlock(Keyring::open_for_writing(&path)?) } else { Err(self.missing()) }
+        if path.exists() { self.unlock(patiently(|| Keyring::open_for_writing(&path))?) } else { Err(self.missing()) }
     }
 
     fn missing(&self) -> Failure {
@@ -88,15 +89,22 @@ impl KeyringArguments {
     pub(crate) fn open_or_create(&self, report: Report) -> Result<LocalKeyring, Failure> {
         let path = self.path()?;
         if path.exists() {
-            return self.unlock(Keyring::open_for_writing(&path)?);
+            return self.open_for_writing();
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
             create_folder(folder).map_err(|error| Failure::from(error).about(folder.display()))?;
         }
-        let (root, notice) = self.new_root(&path)?;
-        let keyring = Keyring::create(&path, &root, &Call::default())?;
-        report.notice(&format!("Made a keyring: {}\n{notice}", path.display()));
-        Ok(LocalKeyring { keyring, root })
+        let root_path = self.root_key_path(&path);
+        let made = self.new_root(&root_path).and_then(|(root, notice)| {
+            let keyring = patiently(|| Keyring::create(&path, &root, &Call::default()))?;
+            report.notice(&format!("Made a keyring: {}\n{notice}", path.display()));
+            Ok(LocalKeyring { keyring, root })
+        });
+        match made {
+            // Another process was first.
+            Err(_) if path.exists() => self.open_for_writing(),
+            made => made,
+        }
     }
 
     /// The keyring with its default key; both are made if they are not there.
@@ -118,7 +126,7 @@ impl KeyringArguments {
     }
 
     /// What opens a keyring that does not exist yet, and what its owner has to know about it.
-    fn new_root(&self, keyring: &Path) -> Result<(RootKey, String), Failure> {
+    fn new_root(&self, path: &Path) -> Result<(RootKey, String), Failure> {
         if self.passphrase || self.passphrase_file.is_some() {
             let root = RootKey::from_new_passphrase(&self.new_passphrase()?, PassphraseCost::default())?;
             let notice = "The passphrase opens it. Without the passphrase, or without the keyring, everything\n\
@@ -126,9 +134,13 @@ impl KeyringArguments {
                 .into();
             return Ok((root, notice));
         }
-        let path = self.root_key_path(keyring);
         // A key file without a keyring is what an interrupted first use leaves.
-        let root = if path.exists() { RootKey::open_key_file(&path)? } else { RootKey::create_key_file(&path)? };
+        let made = if path.exists() { RootKey::open_key_file(path) } else { RootKey::create_key_file(path) };
+        let root = match made {
+            // Another process was first.
+            Err(_) if path.exists() => patiently(|| RootKey::open_key_file(path))?,
+            made => made?,
+        };
         let notice = format!(
             "Its root key:   {}\n\
              Whoever has both files can decrypt. Without either of them, everything encrypted under\n\
@@ -180,6 +192,20 @@ impl KeyringArguments {
     }
 }
 
+/// Waits a while for another process that is changing the keyring.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::Busy && start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
+}
+
 fn prompt(text: &str) -> Result<Secret, Failure> {
     if !std::io::stdin().is_terminal() && !std::io::stderr().is_terminal() {
         return Err(Failure::new(Status::Key, "the keyring needs a passphrase, and there is no terminal to ask on")
@@ -218,7 +244,7 @@ impl LocalKeyring {
 
     /// The same, to change it.
     fn into_writable(self) -> Result<Self, Failure> {
-        let sealed = Keyring::open_for_writing(self.keyring.path())?;
+        let sealed = patiently(|| Keyring::open_for_writing(self.keyring.path()))?;
         Ok(Self { keyring: sealed.unlock(&self.root, &Call::default())?, root: self.root })
     }
 
