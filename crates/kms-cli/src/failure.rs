@@ -100,7 +100,13 @@ impl From<Error> for Failure {
             return Self { silent: io.kind() == io::ErrorKind::BrokenPipe, ..Self::new(status, message) };
         }
         // Where the detail is a sentence, the kind before it says nothing more.
-        let kinds = [ErrorKind::InvalidInput, ErrorKind::KeyUnavailable, ErrorKind::Unauthorized, ErrorKind::Refused];
+        let kinds = [
+            ErrorKind::IncorrectKey,
+            ErrorKind::InvalidInput,
+            ErrorKind::KeyUnavailable,
+            ErrorKind::Unauthorized,
+            ErrorKind::Refused,
+        ];
         let mut message = match error.detail() {
             Some(detail) if kinds.contains(&error.kind()) => detail.to_owned(),
             _ => error.to_string(),
