@@ -20,7 +20,7 @@ pub(crate) fn install() -> Result<(), Failure> {
         for path in unfinished.iter() {
             let _gone = std::fs::remove_file(path);
         }
-        eprintln!("kms: interrupted; nothing was written");
+        eprintln!("kms: interrupted; nothing half-written stays behind");
         std::process::exit(Status::Interrupted as i32);
     })
     .map_err(|error| Failure::new(Status::Failed, format!("cannot watch for signals: {error}")))
