@@ -102,19 +102,20 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn parse(blob: &'a [u8]) -> Result<Self, Error> {
         let malformed = || Error::malformed("not a kms ciphertext blob");
+        let missing = |_| malformed();
         if blob.len() > MAX_BLOB {
             return Err(Error::malformed("a ciphertext blob has at most 6,144 bytes"));
         }
         let mut reader = Reader::new(blob);
-        if reader.u8() != Some(VERSION) {
+        if reader.u8() != Ok(VERSION) {
             return Err(malformed());
         }
-        if reader.u8().ok_or_else(malformed)? != SUITE_DERIVED {
+        if reader.u8().map_err(missing)? != SUITE_DERIVED {
             return Err(Error::unsupported("this ciphertext blob was made by a newer version or another backend"));
         }
-        let key = KeyId::from_bytes(reader.array().ok_or_else(malformed)?);
-        let generation = reader.u32().ok_or_else(malformed)?;
-        let salt = reader.array().ok_or_else(malformed)?;
+        let key = KeyId::from_bytes(reader.array().map_err(missing)?);
+        let generation = reader.u32().map_err(missing)?;
+        let salt = reader.array().map_err(missing)?;
         let (body, tag) = reader.rest().split_last_chunk().ok_or_else(malformed)?;
         if body.len() < COMMITMENT_LEN {
             return Err(malformed());

@@ -84,8 +84,38 @@ impl EncryptionContext {
     /// # Errors
     /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) for anything but the one canonical form.
     pub fn parse(canonical: &[u8]) -> Result<Self, Error> {
-        let pairs = Pairs::parse(canonical)?.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let pairs = Pairs::parse(canonical, PairOrder::Sorted)?.map(owned).collect();
         Ok(Self { pairs, aad: canonical.to_vec() })
+    }
+
+    /// The context of pairs in any order; none may be there twice.
+    pub(crate) fn from_pairs(pairs: Pairs<'_>) -> Result<Self, Error> {
+        let mut map = BTreeMap::new();
+        for (key, value) in pairs.map(owned) {
+            if let Some(_twice) = map.insert(key, value) {
+                return Err(Error::malformed("encryption context: a key is there twice"));
+            }
+        }
+        Self::from_map(map)
+    }
+
+    /// These pairs and those of `other`; where both have a key, the pair of `other`.
+    pub(crate) fn merged(&self, other: &Self) -> Result<Self, Error> {
+        let mut pairs = self.pairs.clone();
+        pairs.extend(other.pairs.clone());
+        Self::from_map(pairs)
+    }
+
+    /// These pairs and one more.
+    pub(crate) fn with_pair(&self, key: &str, value: String) -> Result<Self, Error> {
+        let mut pairs = self.pairs.clone();
+        pairs.insert(key.to_owned(), value);
+        Self::from_map(pairs)
+    }
+
+    /// Those pairs of this context that pass `keep`.
+    pub(crate) fn filtered(&self, keep: impl Fn(&str) -> bool) -> Result<Self, Error> {
+        Self::from_map(self.pairs.iter().filter(|(key, _)| keep(key)).map(|(k, v)| (k.clone(), v.clone())).collect())
     }
 
     /// The value of `key`.
@@ -112,21 +142,34 @@ impl EncryptionContext {
     }
 }
 
-/// The pairs of a canonical serialisation that was found to be one.
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+/// Which orders of pairs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PairOrder {
+    /// The canonical one.
+    Sorted,
+    /// Any: some writers of old do not sort.
+    Any,
+}
+
+/// The pairs of a serialised context that was found to be one.
 #[derive(Debug, Clone)]
-pub(crate) struct Pairs<'a> {
+pub struct Pairs<'a> {
     reader: Reader<'a>,
 }
 
 impl<'a> Pairs<'a> {
-    /// Checks every rule of the canonical form, without allocation.
-    pub(crate) fn parse(canonical: &'a [u8]) -> Result<Self, Error> {
+    /// Checks every rule of the form, without allocation.
+    pub(crate) fn parse(canonical: &'a [u8], order: PairOrder) -> Result<Self, Error> {
         const WHAT: &str = "encryption context";
         let mut reader = Reader::new(canonical);
         if canonical.is_empty() {
             return Ok(Self { reader });
         }
-        let count = reader.u16().ok_or_else(|| Error::malformed(WHAT))?;
+        let count = reader.u16().map_err(|_| Error::malformed(WHAT))?;
         if count == 0 {
             return Err(Error::malformed("encryption context: an empty one has no count"));
         }
@@ -134,7 +177,7 @@ impl<'a> Pairs<'a> {
         let mut last: Option<&str> = None;
         for _ in 0..count {
             let (key, _value) = pair(&mut reader).ok_or_else(|| Error::malformed(WHAT))?;
-            if last.is_some_and(|last| last >= key) {
+            if order == PairOrder::Sorted && last.is_some_and(|last| last >= key) {
                 return Err(Error::malformed("encryption context: keys are not sorted, or not unique"));
             }
             last = Some(key);
@@ -147,8 +190,8 @@ impl<'a> Pairs<'a> {
 }
 
 fn pair<'a>(reader: &mut Reader<'a>) -> Option<(&'a str, &'a str)> {
-    let key = core::str::from_utf8(reader.prefixed_u16()?).ok()?;
-    let value = core::str::from_utf8(reader.prefixed_u16()?).ok()?;
+    let key = core::str::from_utf8(reader.prefixed_u16().ok()?).ok()?;
+    let value = core::str::from_utf8(reader.prefixed_u16().ok()?).ok()?;
     Some((key, value))
 }
 

@@ -15,6 +15,7 @@ pub mod context;
 pub mod error;
 pub mod key;
 pub mod master_key;
+pub mod message;
 mod parse;
 pub mod primitives;
 pub mod public_key;

@@ -1,8 +1,12 @@
-//! A cursor over bytes that never panics: every read answers `None` when the bytes are not there.
+//! A cursor over bytes that never panics: every read of bytes that are not there answers how many are missing.
 
 /// What is left to read.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader<'a>(&'a [u8]);
+
+/// How many bytes more a read would have needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missing(pub(crate) usize);
 
 impl<'a> Reader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
@@ -18,32 +22,40 @@ impl<'a> Reader<'a> {
         self.0
     }
 
-    pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Missing> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Missing(len.saturating_sub(self.0.len())))?;
         self.0 = rest;
-        Some(taken)
+        Ok(taken)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>()?;
+    pub(crate) fn chunk<const N: usize>(&mut self) -> Result<&'a [u8; N], Missing> {
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(Missing(N.saturating_sub(self.0.len())))?;
         self.0 = rest;
-        Some(*taken)
+        Ok(taken)
     }
 
-    pub(crate) fn u8(&mut self) -> Option<u8> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Missing> {
+        self.chunk().copied()
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8, Missing> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(crate) fn u16(&mut self) -> Option<u16> {
+    pub(crate) fn u16(&mut self) -> Result<u16, Missing> {
         self.array().map(u16::from_be_bytes)
     }
 
-    pub(crate) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Result<u32, Missing> {
         self.array().map(u32::from_be_bytes)
     }
 
+    pub(crate) fn u64(&mut self) -> Result<u64, Missing> {
+        self.array().map(u64::from_be_bytes)
+    }
+
     /// Bytes behind a 16-bit length.
-    pub(crate) fn prefixed_u16(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn prefixed_u16(&mut self) -> Result<&'a [u8], Missing> {
         let len = self.u16()?;
         self.take(usize::from(len))
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Secret bytes outside a backend: a data key, a decrypted plaintext, a shared secret, a MAC.
 ///
@@ -55,6 +55,14 @@ impl Secret {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Drops the bytes behind the first `len`, wiped.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(tail) = self.0.get_mut(len..) {
+            tail.zeroize();
+        }
+        self.0.truncate(len);
     }
 
     /// Compares in time that depends on the lengths only.

@@ -1,0 +1,271 @@
+//! Who gives a message its keys.
+//!
+//! AWS Encryption SDK specification, `framework/cmm-interface.md` and `keyring-interface.md`, without what they
+//! share mutably: a request goes in, materials come out.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::header::EncryptedDataKey;
+use super::signature;
+use super::suite::AlgorithmSuite;
+use crate::primitives::ecc::EccPrivateKey;
+use crate::{Call, EncryptionContext, Error, ErrorKind, RandomSource, Secret};
+
+/// What a message to be written needs keys for.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct EncryptionRequest<'a> {
+    /// The suite; its data key has [`AlgorithmSuite::key_len`] bytes.
+    pub suite: AlgorithmSuite,
+    /// The whole encryption context, with the part that is not stored.
+    pub context: &'a EncryptionContext,
+    /// The plaintext's length in bytes, or a bound on it, if it is known.
+    pub plaintext_len: Option<u64>,
+    /// Randomness.
+    pub random: &'a dyn RandomSource,
+    /// For the backends.
+    pub call: &'a Call,
+}
+
+/// What a message to be read needs a key for. Nothing in it has been authenticated yet.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct DecryptionRequest<'a> {
+    /// The suite; its data key has [`AlgorithmSuite::key_len`] bytes.
+    pub suite: AlgorithmSuite,
+    /// The whole encryption context, with the part that is not stored.
+    pub context: &'a EncryptionContext,
+    /// The candidates, in the order of the message.
+    pub encrypted_data_keys: &'a [EncryptedDataKey<'a>],
+    /// For the backends.
+    pub call: &'a Call,
+}
+
+/// The keys of a message to be written.
+#[non_exhaustive]
+pub struct EncryptionMaterials {
+    /// The suite they are for.
+    pub suite: AlgorithmSuite,
+    /// The requested context, and for signed suites the signature's public key.
+    pub context: EncryptionContext,
+    /// In clear. Wiped on drop.
+    pub data_key: Secret,
+    /// Encrypted under each master key.
+    pub encrypted_data_keys: Vec<EncryptedDataKey<'static>>,
+    /// For signed suites.
+    pub signing_key: Option<EccPrivateKey>,
+}
+
+/// The key of a message to be read.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct DecryptionMaterials {
+    /// In clear. Wiped on drop.
+    pub data_key: Secret,
+}
+
+impl DecryptionMaterials {
+    /// This data key.
+    #[must_use]
+    pub const fn new(data_key: Secret) -> Self {
+        Self { data_key }
+    }
+}
+
+/// Gives messages their keys: a [`WrappingKey`] alone, several as [`WrappingKeys`], or a
+/// [`DataKeyCache`](super::DataKeyCache) in front of either.
+pub trait MaterialsProvider: Send + Sync {
+    /// The keys of a message to be written.
+    ///
+    /// # Errors
+    /// Those of the backends.
+    fn encryption_materials(&self, request: &EncryptionRequest<'_>) -> Result<Arc<EncryptionMaterials>, Error>;
+
+    /// The key of a message to be read.
+    ///
+    /// # Errors
+    /// `NoMatchingKey` if no key on hand recognises one of the encrypted data keys; `Rejected` if one does, and
+    /// cannot open it; those of the backends.
+    fn decryption_materials(&self, request: &DecryptionRequest<'_>) -> Result<Arc<DecryptionMaterials>, Error>;
+}
+
+/// One key that data keys are encrypted under: [`KmsWrappingKey`](super::KmsWrappingKey),
+/// [`RawAesKey`](super::RawAesKey), [`RawRsaKey`](super::RawRsaKey).
+pub trait WrappingKey: Send + Sync {
+    /// Encrypts a data key that another key generated.
+    ///
+    /// # Errors
+    /// `Unsupported` if this key only decrypts; those of the backend.
+    fn wrap_data_key(
+        &self,
+        data_key: &Secret,
+        request: &EncryptionRequest<'_>,
+    ) -> Result<EncryptedDataKey<'static>, Error>;
+
+    /// A fresh data key of the suite's length, in clear and encrypted.
+    ///
+    /// # Errors
+    /// As [`wrap_data_key`](Self::wrap_data_key).
+    fn generate_data_key(&self, request: &EncryptionRequest<'_>) -> Result<(Secret, EncryptedDataKey<'static>), Error> {
+        let mut data_key = Secret::zeroed(request.suite.key_len());
+        request.random.fill(data_key.expose_mut())?;
+        let wrapped = self.wrap_data_key(&data_key, request)?;
+        Ok((data_key, wrapped))
+    }
+
+    /// Decrypts a data key. `None`: encrypted under another key. `Some(Err(_))`: under this one, and it cannot be
+    /// opened.
+    fn unwrap_data_key(
+        &self,
+        wrapped: &EncryptedDataKey<'_>,
+        request: &DecryptionRequest<'_>,
+    ) -> Option<Result<Secret, Error>>;
+}
+
+/// Several keys: a message is encrypted under all of them, and read with any.
+///
+/// The first generates the data key.
+#[derive(Default)]
+pub struct WrappingKeys(Vec<Box<dyn WrappingKey>>);
+
+impl WrappingKeys {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// One more.
+    #[must_use]
+    pub fn with(mut self, key: impl WrappingKey + 'static) -> Self {
+        self.0.push(Box::new(key));
+        self
+    }
+}
+
+impl fmt::Debug for WrappingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WrappingKeys({})", self.0.len())
+    }
+}
+
+impl MaterialsProvider for WrappingKeys {
+    fn encryption_materials(&self, request: &EncryptionRequest<'_>) -> Result<Arc<EncryptionMaterials>, Error> {
+        encrypt_with(self.0.iter().map(AsRef::as_ref), request).map(Arc::new)
+    }
+
+    fn decryption_materials(&self, request: &DecryptionRequest<'_>) -> Result<Arc<DecryptionMaterials>, Error> {
+        decrypt_with(self.0.iter().map(AsRef::as_ref), request).map(Arc::new)
+    }
+}
+
+impl<K: WrappingKey> MaterialsProvider for K {
+    fn encryption_materials(&self, request: &EncryptionRequest<'_>) -> Result<Arc<EncryptionMaterials>, Error> {
+        encrypt_with(core::iter::once(self as &dyn WrappingKey), request).map(Arc::new)
+    }
+
+    fn decryption_materials(&self, request: &DecryptionRequest<'_>) -> Result<Arc<DecryptionMaterials>, Error> {
+        decrypt_with(core::iter::once(self as &dyn WrappingKey), request).map(Arc::new)
+    }
+}
+
+impl<K: WrappingKey + ?Sized> WrappingKey for Arc<K> {
+    fn wrap_data_key(
+        &self,
+        data_key: &Secret,
+        request: &EncryptionRequest<'_>,
+    ) -> Result<EncryptedDataKey<'static>, Error> {
+        (**self).wrap_data_key(data_key, request)
+    }
+
+    fn generate_data_key(&self, request: &EncryptionRequest<'_>) -> Result<(Secret, EncryptedDataKey<'static>), Error> {
+        (**self).generate_data_key(request)
+    }
+
+    fn unwrap_data_key(
+        &self,
+        wrapped: &EncryptedDataKey<'_>,
+        request: &DecryptionRequest<'_>,
+    ) -> Option<Result<Secret, Error>> {
+        (**self).unwrap_data_key(wrapped, request)
+    }
+}
+
+fn encrypt_with<'k>(
+    mut keys: impl Iterator<Item = &'k dyn WrappingKey>,
+    request: &EncryptionRequest<'_>,
+) -> Result<EncryptionMaterials, Error> {
+    let first = keys.next().ok_or_else(|| Error::invalid_input("no master key to encrypt under"))?;
+    let signing = signature::generate(request)?;
+    let (context, signing_key) = match signing {
+        Some((context, key)) => (context, Some(key)),
+        None => (request.context.clone(), None),
+    };
+    let request = EncryptionRequest { context: &context, ..*request };
+    let (data_key, wrapped) = first.generate_data_key(&request)?;
+    if data_key.len() != request.suite.key_len() {
+        return Err(Error::with_detail(ErrorKind::Internal, "a backend's data key has the wrong length"));
+    }
+    let mut encrypted_data_keys = alloc::vec![wrapped];
+    for key in keys {
+        encrypted_data_keys.push(key.wrap_data_key(&data_key, &request)?);
+    }
+    Ok(EncryptionMaterials { suite: request.suite, context, data_key, encrypted_data_keys, signing_key })
+}
+
+/// Tries each encrypted data key, in the order of the message, with each key that recognises it.
+fn decrypt_with<'k>(
+    keys: impl Iterator<Item = &'k dyn WrappingKey> + Clone,
+    request: &DecryptionRequest<'_>,
+) -> Result<DecryptionMaterials, Error> {
+    let mut failure = None;
+    for wrapped in request.encrypted_data_keys {
+        for key in keys.clone() {
+            match key.unwrap_data_key(wrapped, request) {
+                None => {}
+                Some(Ok(data_key)) if data_key.len() == request.suite.key_len() => {
+                    return Ok(DecryptionMaterials { data_key });
+                }
+                Some(Ok(_wrong_length)) => note(&mut failure, Error::rejected()),
+                Some(Err(error)) => note(&mut failure, error),
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| ErrorKind::NoMatchingKey.into()))
+}
+
+/// Keeps the failure to report: a fault of a backend says more than a refusal, the first more than the next.
+fn note(failure: &mut Option<Error>, error: Error) {
+    if failure.as_ref().is_none_or(|kept| kept.kind() == ErrorKind::Rejected && error.kind() != ErrorKind::Rejected) {
+        *failure = Some(error);
+    }
+}
+
+impl fmt::Debug for EncryptionRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncryptionRequest").field("suite", &self.suite).field("context", &self.context).finish()
+    }
+}
+
+impl fmt::Debug for DecryptionRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecryptionRequest").field("suite", &self.suite).field("context", &self.context).finish()
+    }
+}
+
+impl fmt::Debug for EncryptionMaterials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncryptionMaterials")
+            .field("suite", &self.suite)
+            .field("context", &self.context)
+            .field("data_key", &self.data_key)
+            .field("encrypted_data_keys", &self.encrypted_data_keys.len())
+            .finish()
+    }
+}
+
+// Object safety is part of the contract.
+const _: fn(&dyn WrappingKey, &dyn MaterialsProvider) = |_, _| {};
