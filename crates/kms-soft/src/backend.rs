@@ -1,16 +1,18 @@
 //! The backend: master keys in process memory, by their material id.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use kms_core::{
-    AlgorithmSet, Backend, Call, Error, ErrorKind, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey, MaterialId,
+    AlgorithmSet, Backend, Call, Error, ErrorKind, Key, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey, MaterialId,
     RandomSource,
 };
 
 use crate::key::{Material, SoftKey};
+use crate::sealed::SealedKey;
 
 /// Master keys in the memory of this process: gone with it.
 pub struct SoftBackend {
@@ -23,9 +25,7 @@ impl SoftBackend {
     /// An empty backend whose keys come from `random`.
     #[must_use]
     pub fn new(random: impl RandomSource + 'static) -> Self {
-        let pairs = KeySpec::ALL.iter().flat_map(|&spec| spec.usages().iter().map(move |&usage| (spec, usage)));
-        let supported = pairs.map(|(spec, usage)| (spec, usage, AlgorithmSet::of(spec, usage))).collect();
-        Self { keys: spin::RwLock::new(BTreeMap::new()), supported, random: Arc::new(random) }
+        Self { keys: spin::RwLock::new(BTreeMap::new()), supported: supported(), random: Arc::new(random) }
     }
 
     /// The address of `id` in this kind of backend.
@@ -38,11 +38,47 @@ impl SoftBackend {
         self.keys.read().get(&id).cloned()
     }
 
+    /// A key, sealed under another master key.
+    ///
+    /// # Errors
+    /// `KeyUnavailable` if it is not here; `Unsupported` unless `under` is symmetric; the faults of its backend.
+    pub fn export(&self, at: &Locator, under: &Key, call: &Call) -> Result<SealedKey, Error> {
+        self.find(at.id()).ok_or_else(|| absent(at))?.seal_under(under, call)
+    }
+
+    /// Brings in a key that was sealed under another master key.
+    ///
+    /// # Errors
+    /// As [`SoftKey::open_sealed`]; `InvalidInput` if a key has the id.
+    pub fn import_sealed(&self, sealed: &SealedKey, under: &Key, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
+        let key = self.insert_new(SoftKey::open_sealed(sealed, under, self.random.clone(), call)?)?;
+        Ok(key)
+    }
+
     /// Puts a new key in its place, unless another thread was first.
     fn insert(&self, key: SoftKey) -> Arc<SoftKey> {
         let id = key.info().id;
         self.keys.write().entry(id).or_insert_with(|| Arc::new(key)).clone()
     }
+
+    /// Puts a key in a place that must be free.
+    fn insert_new(&self, key: SoftKey) -> Result<Arc<SoftKey>, Error> {
+        let id = key.info().id;
+        match self.keys.write().entry(id) {
+            Entry::Vacant(place) => Ok(place.insert(Arc::new(key)).clone()),
+            Entry::Occupied(_) => Err(Error::invalid_input(alloc::format!("another key is at {}", Self::locator(id)))),
+        }
+    }
+}
+
+/// All there is: process memory can do whatever a key spec and usage allow.
+pub(crate) fn supported() -> Vec<(KeySpec, KeyUsage, AlgorithmSet)> {
+    let pairs = KeySpec::ALL.iter().flat_map(|&spec| spec.usages().iter().map(move |&usage| (spec, usage)));
+    pairs.map(|(spec, usage)| (spec, usage, AlgorithmSet::of(spec, usage))).collect()
+}
+
+fn absent(at: &Locator) -> Error {
+    Error::with_detail(ErrorKind::KeyUnavailable, alloc::format!("no key at {at}"))
 }
 
 impl Backend for SoftBackend {
@@ -68,7 +104,7 @@ impl Backend for SoftBackend {
     fn open(&self, at: &Locator, _call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
         match self.find(at.id()) {
             Some(key) => Ok(key),
-            None => Err(Error::with_detail(ErrorKind::KeyUnavailable, alloc::format!("no key at {at}"))),
+            None => Err(absent(at)),
         }
     }
 
@@ -81,13 +117,7 @@ impl Backend for SoftBackend {
         _call: &Call,
     ) -> Result<Arc<dyn MasterKey>, Error> {
         let material = Material::import(spec, material)?;
-        let key = SoftKey::new(at.id(), spec, usage, material, self.random.clone())?;
-        let mut keys = self.keys.write();
-        if keys.contains_key(&at.id()) {
-            return Err(Error::invalid_input(alloc::format!("another key is at {at}")));
-        }
-        let key = Arc::new(key);
-        keys.insert(at.id(), key.clone());
+        let key = self.insert_new(SoftKey::new(at.id(), spec, usage, material, self.random.clone())?)?;
         Ok(key)
     }
 

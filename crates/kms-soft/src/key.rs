@@ -86,6 +86,10 @@ impl SoftKey {
         Ok(Self { info, material, public_key, random })
     }
 
+    pub(crate) const fn material(&self) -> &Material {
+        &self.material
+    }
+
     fn symmetric(&self) -> Result<&Secret, Error> {
         match (&self.material, self.info.spec) {
             (Material::Raw(secret), KeySpec::SymmetricDefault) => Ok(secret),

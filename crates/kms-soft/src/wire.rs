@@ -1,0 +1,83 @@
+//! Big-endian fields, read by a cursor that never panics and written with their lengths checked.
+
+use alloc::vec::Vec;
+use core::str::FromStr;
+
+use kms_core::{Error, KeyId, MaterialId};
+
+/// What is left to read. Every read answers `None` when the bytes are not there.
+#[derive(Clone)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    pub(crate) fn u8(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    /// Bytes behind a 16-bit length.
+    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = self.u16()?;
+        let (taken, rest) = self.0.split_at_checked(usize::from(len))?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// UTF-8 behind a 16-bit length.
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        core::str::from_utf8(self.bytes()?).ok()
+    }
+
+    /// A name of the AWS KMS API behind a 16-bit length; the inner `None` is a name this version does not know.
+    pub(crate) fn name<T: FromStr>(&mut self) -> Option<Option<T>> {
+        self.text().map(|text| text.parse().ok())
+    }
+
+    pub(crate) fn key_id(&mut self) -> Option<KeyId> {
+        self.array().map(KeyId::from_bytes)
+    }
+
+    pub(crate) fn material_id(&mut self) -> Option<MaterialId> {
+        Some(MaterialId { key: self.key_id()?, generation: self.u32()? })
+    }
+}
+
+/// Writes `bytes` behind a 16-bit length.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Error> {
+    let len = u16::try_from(bytes.len()).map_err(|_| Error::invalid_input("a field is longer than 65,535 bytes"))?;
+    out.extend(len.to_be_bytes());
+    out.extend(bytes);
+    Ok(())
+}
+
+/// Writes an id as [`Reader::material_id`] reads it.
+pub(crate) fn put_material_id(out: &mut Vec<u8>, id: &MaterialId) {
+    out.extend(id.key.as_bytes());
+    out.extend(id.generation.to_be_bytes());
+}
