@@ -10,7 +10,7 @@ use kms_soft::SoftBackend;
 
 use crate::known_answers::hex;
 use crate::random::NotRandom;
-use crate::{Step, check, during};
+use crate::{Step, check, during, messages};
 
 pub(crate) fn run() -> Result<(), Step> {
     blob()?;
@@ -23,7 +23,9 @@ pub(crate) fn run() -> Result<(), Step> {
             .map(Key::new)
             .map_err(during(step))
     };
-    symmetric(&create(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, Step::Symmetric)?)?;
+    let key = create(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, Step::Symmetric)?;
+    symmetric(&key)?;
+    messages::write(&key, &random)?;
     signing(&create(KeySpec::EccNistP256, KeyUsage::SignVerify, Step::Signing)?)?;
     let agreeing = || create(KeySpec::EccNistP384, KeyUsage::KeyAgreement, Step::Agreement);
     agreement(&agreeing()?, &agreeing()?)

@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod keys;
 mod known_answers;
+mod messages;
 mod random;
 mod runtime;
 
@@ -34,6 +35,8 @@ pub(crate) enum Step {
     Signing = 8,
     /// Two elliptic curve keys: agree on a secret.
     Agreement = 9,
+    /// Messages: read another implementation's, write, read, refuse.
+    Message = 10,
 }
 
 /// Fails as `step` unless `right`.
@@ -48,7 +51,7 @@ pub(crate) fn during<E>(step: Step) -> impl Fn(E) -> Step {
 
 /// All steps, in order. Called by the entry point.
 pub(crate) fn run() -> u8 {
-    match known_answers::run().and_then(|()| keys::run()) {
+    match known_answers::run().and_then(|()| messages::read()).and_then(|()| keys::run()) {
         Ok(()) => 0,
         Err(step) => step as u8,
     }
