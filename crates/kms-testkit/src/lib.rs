@@ -1,15 +1,17 @@
 //! What the tests of the workspace share.
 //!
-//! - [`manifest`], [`keys`], [`files`], [`runner`]: corpora of messages in the format of the AWS Encryption SDK, made by other
-//!   implementations, and the check that ours reads what it should and refuses the rest;
+//! - [`manifest`], [`keys`], [`files`], [`runner`]: corpora of messages in the format of the AWS Encryption SDK, made
+//!   by other implementations, and the check that ours reads what it should and refuses the rest;
 //! - [`static_key`]: a wrapping key that is the data key itself, for known-answer tests;
-//! - [`write`](mod@write): messages of our own in the same shape, for other implementations to read.
+//! - [`write`](mod@write): messages of our own in the same shape, for other implementations to read;
+//! - [`counting`]: a master key that counts what is asked of it.
 //!
 //! Two programs stand beside it: `esdk-vectors MANIFEST.json` checks a corpus wherever it lies, `esdk-write DIR`
 //! writes one.
 
 #![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 
+pub mod counting;
 pub mod files;
 pub mod keys;
 pub mod manifest;
