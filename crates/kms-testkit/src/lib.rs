@@ -13,3 +13,8 @@ pub mod files;
 pub mod manifest;
 pub mod runner;
 pub mod static_key;
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
