@@ -1,6 +1,5 @@
 //! Runs a corpus: every message through the one-call decryption and through the stream, which must agree.
 
-mod keys;
 mod streaming;
 
 use std::collections::BTreeMap;
@@ -8,15 +7,17 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use kms_core::message::{self, Content, DecryptOptions, Header, MaterialsProvider, MessageHeader, Parsed};
 use kms_core::primitives::kdf::Prk;
-use kms_core::{Call, EncryptionContext, Error, HashAlgorithm};
+use kms_core::{Call, EncryptionContext, Error, ErrorKind, HashAlgorithm, Secret};
 
-use self::keys::Keys;
 use self::streaming::decrypt_streaming;
 use crate::files::{Directory, Files};
+use crate::keys::{Keys, SharedKey};
 use crate::manifest::{Expect, Manifest, MessageEntry};
+use crate::static_key::StaticDataKey;
 
 /// What the AWS commitment vectors are listed under. Some are not canonical: they were made by hand.
 const KNOWN_ANSWERS: &str = "commitment-kat";
@@ -78,7 +79,7 @@ pub fn check(path: &Path) -> io::Result<Report> {
 /// Checks every message of `manifest`.
 pub fn check_manifest(manifest: &Manifest, files: &dyn Files) -> Report {
     let mut report = Report::default();
-    let mut keys = Keys::of(manifest);
+    let mut keys = Keys::new(&manifest.keys);
     for entry in &manifest.messages {
         let checked = catch_unwind(AssertUnwindSafe(|| check_message(entry, files, &mut keys)));
         match checked.unwrap_or_else(|_| Err(Miss::Failed("panicked".into()))) {
@@ -90,9 +91,9 @@ pub fn check_manifest(manifest: &Manifest, files: &dyn Files) -> Report {
     report
 }
 
-fn check_message<'m>(entry: &'m MessageEntry, files: &dyn Files, keys: &mut Keys<'m>) -> Result<(), Miss> {
+fn check_message(entry: &MessageEntry, files: &dyn Files, keys: &mut Keys<'_>) -> Result<(), Miss> {
     let bytes = files.read(&entry.file)?;
-    let provider = keys.provider(entry)?;
+    let provider = provider(entry, keys)?;
     let reproduced = EncryptionContext::new(entry.reproduced_context.clone())
         .map_err(|error| Miss::Failed(format!("the manifest's reproduced context: {error}")))?;
     let options = DecryptOptions::new()
@@ -102,8 +103,8 @@ fn check_message<'m>(entry: &'m MessageEntry, files: &dyn Files, keys: &mut Keys
         .with_noncanonical(entry.group == KNOWN_ANSWERS)
         .with_unverified_release(true);
     let outcomes = [
-        ("decrypt", decrypt_whole(provider.as_ref(), &options, &bytes)),
-        ("DecryptReader", decrypt_streaming(provider.as_ref(), &options, &bytes)),
+        ("decrypt", decrypt_whole(&provider, &options, &bytes)),
+        ("DecryptReader", decrypt_streaming(&provider, &options, &bytes)),
     ];
     for (way, outcome) in outcomes {
         match (entry.verdict(), outcome) {
@@ -119,6 +120,18 @@ fn check_message<'m>(entry: &'m MessageEntry, files: &dyn Files, keys: &mut Keys
     match entry.verdict() {
         Expect::Ok => check_commitment(entry, &bytes).map_err(Miss::Failed),
         Expect::Reject => Ok(()),
+    }
+}
+
+/// What decrypts a message, by the manifest.
+fn provider(entry: &MessageEntry, keys: &mut Keys<'_>) -> Result<SharedKey, Miss> {
+    match (&entry.data_key, &entry.decrypt_with) {
+        (Some(data_key), None) => Ok(Arc::new(StaticDataKey::new(Secret::copy_from(&data_key.0)))),
+        (None, Some(wanted)) => keys.get(wanted).map_err(|error| match error.kind() {
+            ErrorKind::Unsupported => Miss::Declined(wanted.wrapping.clone()),
+            _ => Miss::Failed(format!("key {:?}: {error}", wanted.key)),
+        }),
+        _ => Err(Miss::Failed("the manifest gives no key, or two".into())),
     }
 }
 
