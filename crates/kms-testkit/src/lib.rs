@@ -17,12 +17,9 @@ pub mod keys;
 pub mod manifest;
 pub mod runner;
 pub mod static_key;
-<<<<<<< HEAD
+pub mod write;
 
 /// The README's example is a test.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
-=======
-pub mod write;
->>>>>>> w-kit
