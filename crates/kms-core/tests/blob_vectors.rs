@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use kms_core::primitives::mac::hmac;
 use kms_core::{EncryptionContext, Error, KeyId, MacAlgorithm, MaterialId, RandomSource, Secret, blob};
@@ -14,7 +14,7 @@ const FORMAT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/FORMAT.md"
 
 struct Vector {
     name: &'static str,
-    fields: BTreeMap<&'static str, &'static str>,
+    fields: HashMap<&'static str, &'static str>,
 }
 
 impl Vector {
@@ -22,7 +22,7 @@ impl Vector {
         let mut vectors: Vec<Self> = Vec::new();
         for line in VECTORS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                vectors.push(Self { name, fields: BTreeMap::new() });
+                vectors.push(Self { name, fields: HashMap::new() });
             } else {
                 let (field, value) = line.split_once(" =").unwrap();
                 vectors.last_mut().unwrap().fields.insert(field, value.trim());
@@ -37,7 +37,7 @@ impl Vector {
 
     fn bytes(&self, field: &str) -> Vec<u8> {
         let digits = self.text(field).as_bytes();
-        digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+        digits.chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
     }
 
     fn id(&self) -> MaterialId {

@@ -18,3 +18,8 @@ pub mod manifest;
 pub mod runner;
 pub mod static_key;
 pub mod write;
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
