@@ -32,11 +32,12 @@ enum Public {
 /// A private key on one of the four curves, in process memory. Wiped on drop.
 pub struct EccPrivateKey(Private);
 
+/// The form that signs holds the public point too, which otherwise costs as much to find as a signature.
 enum Private {
-    P256(p256::SecretKey),
-    P384(p384::SecretKey),
-    P521(p521::SecretKey),
-    K256(k256::SecretKey),
+    P256(p256_ecdsa::SigningKey),
+    P384(p384_ecdsa::SigningKey),
+    P521(p521_ecdsa::SigningKey),
+    K256(k256_ecdsa::SigningKey),
 }
 
 macro_rules! on_curve {
@@ -147,10 +148,18 @@ impl EccPrivateKey {
         use p256::elliptic_curve::Generate;
         let rng = &mut AsRng(random);
         Ok(Self(match spec {
-            KeySpec::EccNistP256 => Private::P256(p256::SecretKey::try_generate_from_rng(rng).map_err(internal)?),
-            KeySpec::EccNistP384 => Private::P384(p384::SecretKey::try_generate_from_rng(rng).map_err(internal)?),
-            KeySpec::EccNistP521 => Private::P521(p521::SecretKey::try_generate_from_rng(rng).map_err(internal)?),
-            KeySpec::EccSecgP256k1 => Private::K256(k256::SecretKey::try_generate_from_rng(rng).map_err(internal)?),
+            KeySpec::EccNistP256 => {
+                Private::P256(p256_ecdsa::SigningKey::try_generate_from_rng(rng).map_err(internal)?)
+            }
+            KeySpec::EccNistP384 => {
+                Private::P384(p384_ecdsa::SigningKey::try_generate_from_rng(rng).map_err(internal)?)
+            }
+            KeySpec::EccNistP521 => {
+                Private::P521(p521_ecdsa::SigningKey::try_generate_from_rng(rng).map_err(internal)?)
+            }
+            KeySpec::EccSecgP256k1 => {
+                Private::K256(k256_ecdsa::SigningKey::try_generate_from_rng(rng).map_err(internal)?)
+            }
             _ => return Err(not_a_curve()),
         }))
     }
@@ -162,10 +171,10 @@ impl EccPrivateKey {
     pub fn from_pkcs8(spec: KeySpec, der: &[u8]) -> Result<Self, Error> {
         let bad = |_| Error::malformed("not a private key on this curve in PKCS#8");
         Ok(Self(match spec {
-            KeySpec::EccNistP256 => Private::P256(p256::SecretKey::from_pkcs8_der(der).map_err(bad)?),
-            KeySpec::EccNistP384 => Private::P384(p384::SecretKey::from_pkcs8_der(der).map_err(bad)?),
-            KeySpec::EccNistP521 => Private::P521(p521::SecretKey::from_pkcs8_der(der).map_err(bad)?),
-            KeySpec::EccSecgP256k1 => Private::K256(k256::SecretKey::from_pkcs8_der(der).map_err(bad)?),
+            KeySpec::EccNistP256 => Private::P256(p256::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()),
+            KeySpec::EccNistP384 => Private::P384(p384::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()),
+            KeySpec::EccNistP521 => Private::P521(p521::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()),
+            KeySpec::EccSecgP256k1 => Private::K256(k256::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()),
             _ => return Err(not_a_curve()),
         }))
     }
@@ -184,10 +193,10 @@ impl EccPrivateKey {
     #[must_use]
     pub fn public_key(&self) -> EccPublicKey {
         EccPublicKey(match &self.0 {
-            Private::P256(key) => Public::P256(key.public_key()),
-            Private::P384(key) => Public::P384(key.public_key()),
-            Private::P521(key) => Public::P521(key.public_key()),
-            Private::K256(key) => Public::K256(key.public_key()),
+            Private::P256(key) => Public::P256(key.verifying_key().into()),
+            Private::P384(key) => Public::P384(key.verifying_key().into()),
+            Private::P521(key) => Public::P521(key.verifying_key().into()),
+            Private::K256(key) => Public::K256(key.verifying_key().into()),
         })
     }
 
@@ -200,23 +209,19 @@ impl EccPrivateKey {
         let failed = |_| Error::with_detail(ErrorKind::Internal, "ECDSA signing failed");
         Ok(match &self.0 {
             Private::P256(key) => {
-                let signature: p256_ecdsa::Signature =
-                    p256_ecdsa::SigningKey::from(key).sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                let signature: p256_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
                 signature.to_bytes().to_vec()
             }
             Private::P384(key) => {
-                let signature: p384_ecdsa::Signature =
-                    p384_ecdsa::SigningKey::from(key).sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                let signature: p384_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
                 signature.to_bytes().to_vec()
             }
             Private::P521(key) => {
-                let signature: p521_ecdsa::Signature =
-                    p521_ecdsa::SigningKey::from(key).sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                let signature: p521_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
                 signature.to_bytes().to_vec()
             }
             Private::K256(key) => {
-                let signature: k256_ecdsa::Signature =
-                    k256_ecdsa::SigningKey::from(key).sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                let signature: k256_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
                 signature.to_bytes().to_vec()
             }
         })
@@ -228,9 +233,18 @@ impl EccPrivateKey {
     /// `InvalidInput` if the curves differ; `Unsupported` for secp256k1, as in AWS KMS.
     pub fn agree(&self, peer: &EccPublicKey) -> Result<Secret, Error> {
         Ok(match (&self.0, &peer.0) {
-            (Private::P256(key), Public::P256(peer)) => Secret::copy_from(key.diffie_hellman(peer).raw_secret_bytes()),
-            (Private::P384(key), Public::P384(peer)) => Secret::copy_from(key.diffie_hellman(peer).raw_secret_bytes()),
-            (Private::P521(key), Public::P521(peer)) => Secret::copy_from(key.diffie_hellman(peer).raw_secret_bytes()),
+            (Private::P256(key), Public::P256(peer)) => {
+                let shared = p256::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                Secret::copy_from(shared.raw_secret_bytes())
+            }
+            (Private::P384(key), Public::P384(peer)) => {
+                let shared = p384::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                Secret::copy_from(shared.raw_secret_bytes())
+            }
+            (Private::P521(key), Public::P521(peer)) => {
+                let shared = p521::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                Secret::copy_from(shared.raw_secret_bytes())
+            }
             (Private::K256(_), _) => return Err(Error::unsupported("key agreement on secp256k1")),
             _ => return Err(Error::invalid_input("the peer's public key is on another curve")),
         })
