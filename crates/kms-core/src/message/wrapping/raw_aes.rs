@@ -124,13 +124,8 @@ mod tests {
         let key = RawAesKey::new("n", "k", Secret::zeroed(32)).unwrap();
         key.wraps.store(u32::MAX - 1, Ordering::Relaxed);
         let (context, call) = (crate::EncryptionContext::empty(), crate::Call::default());
-        let request = EncryptionRequest {
-            suite: crate::message::AlgorithmSuite::Aes256GcmHkdfSha512CommitKey,
-            context: &context,
-            plaintext_len: None,
-            random: &crate::SystemRandom,
-            call: &call,
-        };
+        let suite = crate::message::AlgorithmSuite::Aes256GcmHkdfSha512CommitKey;
+        let request = EncryptionRequest::new(suite, &context, &crate::SystemRandom, &call);
         assert!(key.wrap_data_key(&Secret::zeroed(32), &request).is_ok());
         for _ in 0..2 {
             let refused = key.wrap_data_key(&Secret::zeroed(32), &request).unwrap_err();
