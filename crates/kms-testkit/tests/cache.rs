@@ -139,6 +139,16 @@ fn the_limit_on_bytes_is_exact() {
 }
 
 #[test]
+fn a_large_message_does_not_cost_small_ones_their_entry() {
+    let bench = Bench::new(CacheLimits::new(MINUTE).with_max_bytes(100));
+    for (len, generated) in [(10, 1), (1000, 2), (10, 2), (1000, 3), (10, 3)] {
+        encrypt(&bench.cache, &options("42"), len);
+        assert_eq!(bench.generated(), generated, "at {len}");
+    }
+    assert_eq!(bench.stats(), (2, 3, 0, 1));
+}
+
+#[test]
 fn an_entry_lives_to_its_age_and_no_longer() {
     let bench = Bench::new(CacheLimits::new(MINUTE));
     let message = encrypt(&bench.cache, &options("42"), 10);
