@@ -24,7 +24,7 @@ use crate::primitives::aead::{AesGcm, NONCE_LEN, TAG_LEN};
 use crate::{EncryptionContext, Error, ErrorKind, KeyId, MaterialId, RandomSource, Secret};
 
 /// First byte of version 1. Not a first byte of an Encryption SDK message, nor ASCII.
-const VERSION: u8 = 0xc1;
+pub const VERSION: u8 = 0xc1;
 /// AES-256-GCM, key-committing, under a key derived for each blob.
 const SUITE_DERIVED: u8 = 0x01;
 const SALT_LEN: usize = 16;

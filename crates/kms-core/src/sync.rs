@@ -2,6 +2,8 @@
 
 /// A mutual exclusion lock: `std`'s where there is `std`, a spin lock elsewhere.
 ///
+/// Both need an atomic compare-and-swap of pointer size, as `alloc::sync::Arc` does, and none of 64 bits.
+///
 /// A panic while it is held does not poison it: what it guards here is always valid between two statements.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(Inner<T>);

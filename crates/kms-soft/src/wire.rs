@@ -24,6 +24,7 @@ impl<'a> Reader<'a> {
         Some(*taken)
     }
 
+    #[cfg(feature = "std")]
     pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
