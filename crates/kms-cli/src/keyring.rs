@@ -2,12 +2,11 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
-use kms_core::message::{AWS_KMS, DecryptionRequest, EncryptedDataKey, EncryptionRequest, KmsWrappingKey, WrappingKey};
+use kms_core::message::KmsWrappingKey;
 use kms_core::{Backend, Call, Error, ErrorKind, Key, KeyId, KeySpec, KeyUsage, MaterialId, Secret, SystemRandom};
 use kms_soft::keyring::{KeyRecord, Keyring, PassphraseCost, RootKey, RootKind, SealedKeyring};
 
@@ -18,7 +17,7 @@ use crate::report::Report;
 /// The alias of the key that is used where none is named.
 pub(crate) const DEFAULT_ALIAS: &str = "alias/default";
 /// Keys of this keyring are in no region and no account of AWS.
-const ARN_PREFIX: &str = "arn:aws:kms:local:000000000000:key/";
+pub(crate) const ARN_PREFIX: &str = "arn:aws:kms:local:000000000000:key/";
 
 /// Where the keyring is and what opens it.
 #[derive(Debug, Clone, Args)]
@@ -318,96 +317,4 @@ impl LocalKeyring {
 /// `alias/NAME` for both forms that users give.
 pub(crate) fn alias(name: &str) -> String {
     if name.starts_with("alias/") { name.to_owned() } else { format!("alias/{name}") }
-}
-
-/// How many of the keys that a message names are shown, and how much of a name: a stranger chooses both.
-const SHOWN: usize = 3;
-const NAME_SHOWN: usize = 200;
-
-fn shortened(name: &str) -> String {
-    name.chars().take(NAME_SHOWN).collect()
-}
-
-/// All keys of the keyring as readers of one message; only those that it names are unsealed.
-pub(crate) struct MessageKeys<'a> {
-    keyring: &'a LocalKeyring,
-    /// The keys that the message names and the keyring does not have.
-    unknown: Mutex<Vec<String>>,
-    /// Whether the user insists on pairs of context.
-    asks_for_context: bool,
-}
-
-impl<'a> MessageKeys<'a> {
-    pub(crate) const fn new(keyring: &'a LocalKeyring, asks_for_context: bool) -> Self {
-        Self { keyring, unknown: Mutex::new(Vec::new()), asks_for_context }
-    }
-
-    /// The failure to open a message, with what to try.
-    pub(crate) fn explain(&self, error: Error) -> Failure {
-        let kind = error.kind();
-        let failure = Failure::from(error);
-        match kind {
-            ErrorKind::NoMatchingKey => {
-                let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-                let shown: Vec<_> = unknown.iter().take(SHOWN).map(|name| shortened(name)).collect();
-                let more = match unknown.len().saturating_sub(SHOWN) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
-                failure.hint(format!(
-                    "It was encrypted under {}{more}; the keyring {} has no such key.",
-                    shown.join(", "),
-                    self.keyring.keyring.path().display()
-                ))
-            }
-            ErrorKind::Rejected if self.asks_for_context => {
-                failure.hint("It is damaged or forged, or --context names a pair that it was not made with.")
-            }
-            ErrorKind::Rejected => failure.hint("It is damaged or forged."),
-            _ => failure,
-        }
-    }
-
-    fn find(&self, wrapped: &EncryptedDataKey<'_>, call: &Call) -> Option<Result<KmsWrappingKey, Error>> {
-        if wrapped.provider_id != AWS_KMS {
-            return None;
-        }
-        let name = core::str::from_utf8(&wrapped.provider_info).ok()?;
-        let id: KeyId = name.strip_prefix(ARN_PREFIX)?.parse().ok()?;
-        self.keyring.keyring.record(id)?;
-        // The blob says which generation of the key made it.
-        let made_by = kms_core::blob::material_id(&wrapped.ciphertext).ok().filter(|made_by| made_by.key == id);
-        let opened = self.keyring.keyring.open(&Keyring::locator(made_by.unwrap_or(id.into())), call);
-        Some(opened.and_then(|key| KmsWrappingKey::new(name, Key::new(key))))
-    }
-}
-
-impl WrappingKey for MessageKeys<'_> {
-    fn wrap_data_key(&self, _: &Secret, _: &EncryptionRequest<'_>) -> Result<EncryptedDataKey<'static>, Error> {
-        Err(Error::unsupported("a keyring is no key: name one to encrypt under"))
-    }
-
-    fn unwrap_data_key(
-        &self,
-        wrapped: &EncryptedDataKey<'_>,
-        request: &DecryptionRequest<'_>,
-    ) -> Option<Result<Secret, Error>> {
-        match self.find(wrapped, request.call) {
-            Some(Ok(key)) => key.unwrap_data_key(wrapped, request),
-            Some(Err(error)) => Some(Err(error)),
-            None => {
-                let name = key_name(wrapped);
-                self.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(name);
-                None
-            }
-        }
-    }
-}
-
-/// What an encrypted data key says of its key: an ARN, or the namespace and name of a raw key.
-pub(crate) fn key_name(wrapped: &EncryptedDataKey<'_>) -> String {
-    // A raw AES key's name is followed by binary parameters.
-    let text = String::from_utf8_lossy(&wrapped.provider_info);
-    let name = text.split(|c: char| c.is_control() || c == '\u{fffd}').next().unwrap_or_default();
-    if wrapped.provider_id == AWS_KMS { name.to_owned() } else { format!("{}/{name}", wrapped.provider_id) }
 }

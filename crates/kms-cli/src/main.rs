@@ -13,6 +13,7 @@ mod harden;
 mod input;
 mod interrupt;
 mod keyring;
+mod message_keys;
 mod output;
 mod progress;
 mod report;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Common;
 use crate::failure::Failure;
 use crate::input::{Input, read_full};
-use crate::keyring::key_name;
+use crate::message_keys::key_name;
 use crate::report;
 
 /// The longest header that is looked at, in bytes.
