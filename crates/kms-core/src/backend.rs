@@ -4,6 +4,11 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::SecretDocument;
+
+use crate::primitives::rsa::RsaPrivateKey;
+use crate::public_key::spec_of;
 use crate::{AlgorithmSet, Call, Error, KeySpec, KeyUsage, MasterKey, MaterialId, Secret};
 
 /// Where one master key is, and the name its ciphertexts carry.
@@ -50,6 +55,41 @@ pub enum KeyMaterial {
     Raw(Secret),
     /// A private key as PKCS#8 DER (RFC 5958).
     Pkcs8(Secret),
+}
+
+impl KeyMaterial {
+    /// A private key from PEM with the label `PRIVATE KEY` (RFC 7468, section 10).
+    ///
+    /// # Errors
+    /// `Malformed` if it is not that; `Unsupported` for PEM of an older form or an encrypted key, with what to do.
+    pub fn from_pem(pem: &str) -> Result<Self, Error> {
+        match SecretDocument::from_pem(pem) {
+            Ok(("PRIVATE KEY", der)) => Ok(Self::Pkcs8(Secret::copy_from(der.as_bytes()))),
+            Ok((label, _)) => Err(Error::unsupported(alloc::format!(
+                "PEM with the label {label:?}: turn it into PKCS#8 with `openssl pkcs8 -topk8 -nocrypt`"
+            ))),
+            Err(_) => Err(Error::malformed("not PEM: expected -----BEGIN PRIVATE KEY-----")),
+        }
+    }
+
+    /// The key spec that a private key is of.
+    ///
+    /// # Errors
+    /// `InvalidInput` for raw bytes, which do not tell; `Malformed`; `Unsupported` for other keys than RSA of 2,048,
+    /// 3,072 or 4,096 bits and the four curves.
+    pub fn spec(&self) -> Result<KeySpec, Error> {
+        match self {
+            Self::Pkcs8(der) => {
+                let info = PrivateKeyInfoRef::try_from(der.expose())
+                    .map_err(|_| Error::malformed("not a private key in PKCS#8 DER"))?;
+                match spec_of(&info.algorithm)? {
+                    Some(curve) => Ok(curve),
+                    None => RsaPrivateKey::from_pkcs8(der.expose()).map(|key| key.public_key().spec()),
+                }
+            }
+            Self::Raw(_) => Err(Error::invalid_input("raw key material does not tell its key spec")),
+        }
+    }
 }
 
 /// A place that holds master keys.

@@ -18,14 +18,13 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use crate::parse::Reader;
 use crate::primitives::aead::{AesGcm, NONCE_LEN, TAG_LEN};
 use crate::{EncryptionContext, Error, ErrorKind, KeyId, MaterialId, RandomSource, Secret};
 
 /// First byte of version 1. Not a first byte of an Encryption SDK message, nor ASCII.
-const VERSION: u8 = 0xc1;
+pub const VERSION: u8 = 0xc1;
 /// AES-256-GCM, key-committing, under a key derived for each blob.
 const SUITE_DERIVED: u8 = 0x01;
 const SALT_LEN: usize = 16;
@@ -204,9 +203,9 @@ pub fn open(
     }
     let cipher = derive(id, &parts.salt, prf)?;
     let aad = associated_data(parts.header, context);
-    let mut padded = Zeroizing::new(parts.body.to_vec());
-    cipher.open_in_place(&[0; NONCE_LEN], &aad, &mut padded, &parts.tag)?;
-    let (commitment, plaintext) = padded.split_at_checked(COMMITMENT_LEN).ok_or_else(Error::rejected)?;
+    let mut padded = Secret::copy_from(parts.body);
+    cipher.open_in_place(&[0; NONCE_LEN], &aad, padded.expose_mut(), &parts.tag)?;
+    let (commitment, plaintext) = padded.expose().split_at_checked(COMMITMENT_LEN).ok_or_else(Error::rejected)?;
     if !bool::from(commitment.ct_eq(&[0; COMMITMENT_LEN])) {
         return Err(Error::rejected());
     }

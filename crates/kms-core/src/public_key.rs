@@ -4,9 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use spki::SubjectPublicKeyInfoRef;
 use spki::der::Decode;
 use spki::der::pem::LineEnding;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use crate::primitives::ecc::EccPublicKey;
 use crate::primitives::hash::hash;
@@ -49,17 +49,8 @@ impl PublicKey {
     pub fn from_spki_der(der: &[u8]) -> Result<Self, Error> {
         let info = SubjectPublicKeyInfoRef::from_der(der)
             .map_err(|_| Error::malformed("not a SubjectPublicKeyInfo in DER"))?;
-        let spec = match info.algorithm.oid {
-            RSA => return RsaPublicKey::from_spki(der).map(|key| Self(Inner::Rsa(key))),
-            EC => match info.algorithm.parameters_oid() {
-                Ok(P256) => KeySpec::EccNistP256,
-                Ok(P384) => KeySpec::EccNistP384,
-                Ok(P521) => KeySpec::EccNistP521,
-                Ok(K256) => KeySpec::EccSecgP256k1,
-                Ok(_) => return Err(Error::unsupported("public key on an unknown curve")),
-                Err(_) => return Err(Error::malformed("elliptic curve public key without a named curve")),
-            },
-            _ => return Err(Error::unsupported("public key of an unknown algorithm")),
+        let Some(spec) = spec_of(&info.algorithm)? else {
+            return RsaPublicKey::from_spki(der).map(|key| Self(Inner::Rsa(key)));
         };
         EccPublicKey::from_spki(spec, der).map(|key| Self(Inner::Ecc(key)))
     }
@@ -179,6 +170,20 @@ impl From<EccPublicKey> for PublicKey {
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({})", self.spec())
+    }
+}
+
+/// The curve that an algorithm identifier names; `None` for RSA, whose size it does not tell.
+pub(crate) fn spec_of(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Option<KeySpec>, Error> {
+    match (algorithm.oid, algorithm.parameters_oid()) {
+        (RSA, _) => Ok(None),
+        (EC, Ok(P256)) => Ok(Some(KeySpec::EccNistP256)),
+        (EC, Ok(P384)) => Ok(Some(KeySpec::EccNistP384)),
+        (EC, Ok(P521)) => Ok(Some(KeySpec::EccNistP521)),
+        (EC, Ok(K256)) => Ok(Some(KeySpec::EccSecgP256k1)),
+        (EC, Ok(_)) => Err(Error::unsupported("key on an unknown curve")),
+        (EC, Err(_)) => Err(Error::malformed("elliptic curve key without a named curve")),
+        _ => Err(Error::unsupported("key of an unknown algorithm")),
     }
 }
 

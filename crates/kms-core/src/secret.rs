@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Secret bytes outside a backend: a data key, a decrypted plaintext, a shared secret, a MAC.
 ///
@@ -18,19 +18,19 @@ use zeroize::{Zeroize, Zeroizing};
 /// assert_eq!(format!("{secret:?}"), "Secret(32 bytes)");
 /// assert_eq!(secret.expose(), &[7; 32]);
 /// ```
-pub struct Secret(Zeroizing<Vec<u8>>);
+pub struct Secret(Vec<u8>);
 
 impl Secret {
     /// `len` zero bytes, to be filled through [`Secret::expose_mut`].
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
-        Self(Zeroizing::new(vec![0; len]))
+        Self(vec![0; len])
     }
 
     /// A copy of `bytes`; the caller wipes the original.
     #[must_use]
     pub fn copy_from(bytes: &[u8]) -> Self {
-        Self(Zeroizing::new(bytes.to_vec()))
+        Self(bytes.to_vec())
     }
 
     /// The bytes themselves.
@@ -72,9 +72,19 @@ impl Secret {
     }
 }
 
+impl Drop for Secret {
+    /// As `Vec::zeroize`, which however goes byte by byte: a slice is wiped at the speed of memory.
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+        self.0.spare_capacity_mut().zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
+
 impl From<Vec<u8>> for Secret {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(bytes)
     }
 }
 

@@ -6,24 +6,28 @@
 //! [a key in another backend](RootKey::from_master_key). **Who loses the root key loses every key of the keyring.**
 //!
 //! ```
-//! use kms_core::{Backend, Call, EncryptionContext, Key, KeyId, KeySpec, KeyUsage, SystemRandom};
-//! use kms_soft::{Keyring, RootKey};
+//! use kms_core::{Backend, Call, KeyId, KeySpec, KeyUsage, Secret, SystemRandom};
+//! use kms_soft::keyring::{Keyring, PassphraseCost, RootKey, RootKind};
 //! # let directory = tempfile::tempdir().unwrap();
-//! # let (root_path, path) = (directory.path().join("root.key"), directory.path().join("keyring"));
+//! # let path = directory.path().join("keyring");
+//! # let cost = PassphraseCost::new(64, 1, 1)?; // for tests; otherwise:
+//! # if false {
+//! let cost = PassphraseCost::RECOMMENDED;
+//! # }
 //! let call = Call::default();
-//! let root = RootKey::create_key_file(&root_path)?;
-//! let keyring = Keyring::create(&path, &root, &call)?;
+//! let passphrase = Secret::copy_from(b"correct horse battery staple");
+//! let keyring = Keyring::create(&path, &RootKey::from_new_passphrase(&passphrase, cost)?, &call)?;
 //! let id = KeyId::random(&SystemRandom)?;
-//! let at = Keyring::locator(id.into());
-//! let key = Key::new(keyring.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &call)?);
-//! keyring.add_alias("alias/backup", id, &call)?;
-//! let sealed = key.encrypt(b"secret", &EncryptionContext::empty(), &call)?;
+//! keyring.create(&Keyring::locator(id.into()), KeySpec::EccNistP256, KeyUsage::SignVerify, &call)?;
+//! keyring.add_alias("alias/release", id, &call)?;
 //!
-//! // Later, in another process:
-//! let keyring = Keyring::open(&path)?.unlock(&RootKey::open_key_file(&root_path)?, &call)?;
-//! let at = Keyring::locator(keyring.resolve("alias/backup")?);
-//! let key = Key::new(keyring.open(&at, &call)?);
-//! assert_eq!(key.decrypt(sealed.as_bytes(), &EncryptionContext::empty(), &call)?.expose(), b"secret");
+//! // Later: the file says what opens it.
+//! let sealed = Keyring::open(&path)?;
+//! assert!(matches!(sealed.root().kind, RootKind::Passphrase { .. }));
+//! let root = sealed.root_from_passphrase(&passphrase)?;
+//! let keyring = sealed.unlock(&root, &call)?;
+//! let key = keyring.open(&Keyring::locator(keyring.resolve("alias/release")?), &call)?;
+//! assert_eq!(key.info().id.key, id);
 //! # Ok::<(), kms_core::Error>(())
 //! ```
 //!
@@ -77,6 +81,7 @@ mod contents;
 mod damage;
 mod file;
 pub mod format;
+mod names;
 mod opened;
 mod root;
 

@@ -4,7 +4,7 @@
 //! are not so (see `memory_rsa.rs`).
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 #[path = "support/scanner.rs"]
 mod scanner;
@@ -175,8 +175,9 @@ fn elliptic_curve_keys() {
         for &usage in spec.usages() {
             let random = Told::new();
             let (der, pattern) = pkcs8(spec, &random);
+            assert_there(&pattern);
+            // The key itself may be kept in another form (Montgomery's), which is not looked for.
             let key = import(spec, usage, KeyMaterial::Pkcs8(der));
-            assert!(!pattern.traces().is_empty() || !pattern.reversed().traces().is_empty(), "{spec}");
             match usage {
                 KeyUsage::SignVerify => {
                     let Some(Algorithm::Signing(algorithm)) = key.info().algorithms.iter().next() else { panic!() };

@@ -159,22 +159,19 @@ impl Entries {
     /// The entry, if it is young enough and has `messages` and `bytes` left; those are then used.
     fn take(&mut self, id: &Id, now: Duration, limits: &CacheLimits, messages: u32, bytes: u64) -> Option<Value> {
         let entry = self.by_id.get_mut(id)?;
-        let used = (entry.messages.checked_add(messages), entry.bytes.checked_add(bytes));
-        let young = now.checked_sub(entry.made).is_some_and(|age| age < limits.max_age);
-        match used {
-            (Some(messages), Some(bytes)) if young && messages <= limits.max_messages && bytes <= limits.max_bytes => {
-                (entry.messages, entry.bytes) = (messages, bytes);
-                self.uses += 1;
-                self.by_use.remove(&core::mem::replace(&mut entry.last_use, self.uses));
-                self.by_use.insert(self.uses, id.clone());
-                self.stats.hits += 1;
-                Some(entry.value.clone())
-            }
-            _ => {
-                self.remove(id);
-                None
-            }
+        if now.checked_sub(entry.made).is_none_or(|age| age >= limits.max_age) {
+            self.remove(id);
+            return None;
         }
+        // One large message is no reason to drop what still serves small ones; `put` replaces it if a new one is made.
+        let messages = entry.messages.checked_add(messages).filter(|&sum| sum <= limits.max_messages)?;
+        let bytes = entry.bytes.checked_add(bytes).filter(|&sum| sum <= limits.max_bytes)?;
+        (entry.messages, entry.bytes) = (messages, bytes);
+        self.uses += 1;
+        self.by_use.remove(&core::mem::replace(&mut entry.last_use, self.uses));
+        self.by_use.insert(self.uses, id.clone());
+        self.stats.hits += 1;
+        Some(entry.value.clone())
     }
 
     fn remove(&mut self, id: &Id) {

@@ -326,10 +326,9 @@ pub fn encrypt(
     let (full, last) = plaintext.split_at_checked(frames * encryptor.frame_len()).ok_or(ErrorKind::Internal)?;
     let whole =
         encryptor.header().len() + frames * encryptor.sealed_frame_len() + encryptor.sealed_final_bound(last.len());
-    let mut message = Vec::with_capacity(whole);
-    message.extend(encryptor.header());
-    let mut at = message.len();
-    message.resize(whole, 0);
+    let mut message = alloc::vec![0; whole];
+    let mut at = encryptor.header().len();
+    Writer(&mut message).put(encryptor.header())?;
     for frame in full.chunks_exact(encryptor.frame_len()) {
         at += encryptor.seal_frame(frame, message.get_mut(at..).unwrap_or_default())?;
     }

@@ -44,6 +44,32 @@ pub struct DecryptionRequest<'a> {
     pub call: &'a Call,
 }
 
+impl<'a> EncryptionRequest<'a> {
+    /// For a message of this suite, with this whole context and a length that is not known.
+    #[must_use]
+    pub const fn new(
+        suite: AlgorithmSuite,
+        context: &'a EncryptionContext,
+        random: &'a dyn RandomSource,
+        call: &'a Call,
+    ) -> Self {
+        Self { suite, context, plaintext_len: None, random, call }
+    }
+}
+
+impl<'a> DecryptionRequest<'a> {
+    /// For a message of this suite, with this whole context and these encrypted data keys.
+    #[must_use]
+    pub const fn new(
+        suite: AlgorithmSuite,
+        context: &'a EncryptionContext,
+        encrypted_data_keys: &'a [EncryptedDataKey<'a>],
+        call: &'a Call,
+    ) -> Self {
+        Self { suite, context, encrypted_data_keys, call }
+    }
+}
+
 /// The keys of a message to be written.
 #[non_exhaustive]
 pub struct EncryptionMaterials {
@@ -67,11 +93,65 @@ pub struct DecryptionMaterials {
     pub data_key: Secret,
 }
 
+impl EncryptionMaterials {
+    /// A data key from the first of `keys`, encrypted under all of them, and a key pair for suites that sign.
+    ///
+    /// # Errors
+    /// `InvalidInput` if there are no keys; those of the backends.
+    pub fn under<'k>(
+        keys: impl IntoIterator<Item = &'k dyn WrappingKey>,
+        request: &EncryptionRequest<'_>,
+    ) -> Result<Self, Error> {
+        let mut keys = keys.into_iter();
+        let first = keys.next().ok_or_else(|| Error::invalid_input("no master key to encrypt under"))?;
+        let signing = signature::generate(request)?;
+        let (context, signing_key) = match signing {
+            Some((context, key)) => (context, Some(key)),
+            None => (request.context.clone(), None),
+        };
+        let request = EncryptionRequest { context: &context, ..*request };
+        let (data_key, wrapped) = first.generate_data_key(&request)?;
+        if data_key.len() != request.suite.key_len() {
+            return Err(Error::with_detail(ErrorKind::Internal, "a backend's data key has the wrong length"));
+        }
+        let mut encrypted_data_keys = alloc::vec![wrapped];
+        for key in keys {
+            encrypted_data_keys.push(key.wrap_data_key(&data_key, &request)?);
+        }
+        Ok(Self { suite: request.suite, context, data_key, encrypted_data_keys, signing_key })
+    }
+}
+
 impl DecryptionMaterials {
     /// This data key.
     #[must_use]
     pub const fn new(data_key: Secret) -> Self {
         Self { data_key }
+    }
+
+    /// Tries each encrypted data key, in the order of the message, with each of `keys` that recognises it.
+    ///
+    /// # Errors
+    /// As [`MaterialsProvider::decryption_materials`].
+    pub fn with_any_of<'k>(
+        keys: impl IntoIterator<Item = &'k dyn WrappingKey, IntoIter: Clone>,
+        request: &DecryptionRequest<'_>,
+    ) -> Result<Self, Error> {
+        let keys = keys.into_iter();
+        let mut failure = None;
+        for wrapped in request.encrypted_data_keys {
+            for key in keys.clone() {
+                match key.unwrap_data_key(wrapped, request) {
+                    None => {}
+                    Some(Ok(data_key)) if data_key.len() == request.suite.key_len() => {
+                        return Ok(Self { data_key });
+                    }
+                    Some(Ok(_wrong_length)) => note(&mut failure, Error::rejected()),
+                    Some(Err(error)) => note(&mut failure, error),
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| ErrorKind::NoMatchingKey.into()))
     }
 }
 
@@ -154,21 +234,21 @@ impl fmt::Debug for WrappingKeys {
 
 impl MaterialsProvider for WrappingKeys {
     fn encryption_materials(&self, request: &EncryptionRequest<'_>) -> Result<Arc<EncryptionMaterials>, Error> {
-        encrypt_with(self.0.iter().map(AsRef::as_ref), request).map(Arc::new)
+        EncryptionMaterials::under(self.0.iter().map(AsRef::as_ref), request).map(Arc::new)
     }
 
     fn decryption_materials(&self, request: &DecryptionRequest<'_>) -> Result<Arc<DecryptionMaterials>, Error> {
-        decrypt_with(self.0.iter().map(AsRef::as_ref), request).map(Arc::new)
+        DecryptionMaterials::with_any_of(self.0.iter().map(AsRef::as_ref), request).map(Arc::new)
     }
 }
 
 impl<K: WrappingKey> MaterialsProvider for K {
     fn encryption_materials(&self, request: &EncryptionRequest<'_>) -> Result<Arc<EncryptionMaterials>, Error> {
-        encrypt_with(core::iter::once(self as &dyn WrappingKey), request).map(Arc::new)
+        EncryptionMaterials::under(core::iter::once(self as &dyn WrappingKey), request).map(Arc::new)
     }
 
     fn decryption_materials(&self, request: &DecryptionRequest<'_>) -> Result<Arc<DecryptionMaterials>, Error> {
-        decrypt_with(core::iter::once(self as &dyn WrappingKey), request).map(Arc::new)
+        DecryptionMaterials::with_any_of(core::iter::once(self as &dyn WrappingKey), request).map(Arc::new)
     }
 }
 
@@ -192,49 +272,6 @@ impl<K: WrappingKey + ?Sized> WrappingKey for Arc<K> {
     ) -> Option<Result<Secret, Error>> {
         (**self).unwrap_data_key(wrapped, request)
     }
-}
-
-fn encrypt_with<'k>(
-    mut keys: impl Iterator<Item = &'k dyn WrappingKey>,
-    request: &EncryptionRequest<'_>,
-) -> Result<EncryptionMaterials, Error> {
-    let first = keys.next().ok_or_else(|| Error::invalid_input("no master key to encrypt under"))?;
-    let signing = signature::generate(request)?;
-    let (context, signing_key) = match signing {
-        Some((context, key)) => (context, Some(key)),
-        None => (request.context.clone(), None),
-    };
-    let request = EncryptionRequest { context: &context, ..*request };
-    let (data_key, wrapped) = first.generate_data_key(&request)?;
-    if data_key.len() != request.suite.key_len() {
-        return Err(Error::with_detail(ErrorKind::Internal, "a backend's data key has the wrong length"));
-    }
-    let mut encrypted_data_keys = alloc::vec![wrapped];
-    for key in keys {
-        encrypted_data_keys.push(key.wrap_data_key(&data_key, &request)?);
-    }
-    Ok(EncryptionMaterials { suite: request.suite, context, data_key, encrypted_data_keys, signing_key })
-}
-
-/// Tries each encrypted data key, in the order of the message, with each key that recognises it.
-fn decrypt_with<'k>(
-    keys: impl Iterator<Item = &'k dyn WrappingKey> + Clone,
-    request: &DecryptionRequest<'_>,
-) -> Result<DecryptionMaterials, Error> {
-    let mut failure = None;
-    for wrapped in request.encrypted_data_keys {
-        for key in keys.clone() {
-            match key.unwrap_data_key(wrapped, request) {
-                None => {}
-                Some(Ok(data_key)) if data_key.len() == request.suite.key_len() => {
-                    return Ok(DecryptionMaterials { data_key });
-                }
-                Some(Ok(_wrong_length)) => note(&mut failure, Error::rejected()),
-                Some(Err(error)) => note(&mut failure, error),
-            }
-        }
-    }
-    Err(failure.unwrap_or_else(|| ErrorKind::NoMatchingKey.into()))
 }
 
 /// Keeps the failure to report: a fault of a backend says more than a refusal, the first more than the next.

@@ -62,7 +62,8 @@ impl DecryptOptions {
         self
     }
 
-    /// Another limit on the plaintext in one frame, or in the block of a message that is not framed, in bytes.
+    /// Another limit on the plaintext in one frame, or in the block of a message that is not framed, in bytes. Has no
+    /// effect on [`decrypt`](super::decrypt), which is given the whole message anyway.
     #[must_use]
     pub const fn with_max_frame_len(mut self, max: usize) -> Self {
         self.max_frame_len = max;

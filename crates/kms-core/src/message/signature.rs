@@ -62,6 +62,9 @@ impl Verifier {
             (Some(signature), Some(text)) => {
                 let point = Base64::decode_vec(text).map_err(|_| Error::malformed("the signature's public key"))?;
                 let key = EccPublicKey::from_sec1(signature.curve, &point)?;
+                if key.to_sec1_compressed() != point {
+                    return Err(Error::malformed("the signature's public key is not a compressed point"));
+                }
                 Ok(Some(Self { hasher: Hasher::new(signature.hash), key }))
             }
             (None, Some(_)) => Err(Error::malformed("a signature's public key, and no signature")),

@@ -125,12 +125,14 @@ impl AesGcm {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), Error> {
         let (nonce, tag) = (nonce.into(), tag.into());
-        stack::wiped::<SMALL, _>(|| match &self.0 {
-            Inner::Aes128(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
-            Inner::Aes192(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
-            Inner::Aes256(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
+        stack::wiped::<SMALL, _>(|| {
+            match &self.0 {
+                Inner::Aes128(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
+                Inner::Aes192(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
+                Inner::Aes256(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
+            }
+            .map_err(|_| Error::rejected())
         })
-        .map_err(|_| Error::rejected())
     }
 }
 

@@ -34,12 +34,13 @@ enum Public {
 /// A private key on one of the four curves, in process memory. Wiped on drop.
 pub struct EccPrivateKey(Private);
 
-/// Boxed, so that a move leaves no copy of the key behind.
+/// The form that signs holds the public point too, which otherwise costs as much to find as a signature. Boxed, so that
+/// a move leaves no copy of the key behind.
 enum Private {
-    P256(Box<p256::SecretKey>),
-    P384(Box<p384::SecretKey>),
-    P521(Box<p521::SecretKey>),
-    K256(Box<k256::SecretKey>),
+    P256(Box<p256_ecdsa::SigningKey>),
+    P384(Box<p384_ecdsa::SigningKey>),
+    P521(Box<p521_ecdsa::SigningKey>),
+    K256(Box<k256_ecdsa::SigningKey>),
 }
 
 macro_rules! on_curve {
@@ -152,16 +153,16 @@ impl EccPrivateKey {
             let rng = &mut AsRng(random);
             Ok(Self(match spec {
                 KeySpec::EccNistP256 => {
-                    Private::P256(Box::new(p256::SecretKey::try_generate_from_rng(rng).map_err(internal)?))
+                    Private::P256(p256_ecdsa::SigningKey::try_generate_from_rng(rng).map(Box::new).map_err(internal)?)
                 }
                 KeySpec::EccNistP384 => {
-                    Private::P384(Box::new(p384::SecretKey::try_generate_from_rng(rng).map_err(internal)?))
+                    Private::P384(p384_ecdsa::SigningKey::try_generate_from_rng(rng).map(Box::new).map_err(internal)?)
                 }
                 KeySpec::EccNistP521 => {
-                    Private::P521(Box::new(p521::SecretKey::try_generate_from_rng(rng).map_err(internal)?))
+                    Private::P521(p521_ecdsa::SigningKey::try_generate_from_rng(rng).map(Box::new).map_err(internal)?)
                 }
                 KeySpec::EccSecgP256k1 => {
-                    Private::K256(Box::new(k256::SecretKey::try_generate_from_rng(rng).map_err(internal)?))
+                    Private::K256(k256_ecdsa::SigningKey::try_generate_from_rng(rng).map(Box::new).map_err(internal)?)
                 }
                 _ => return Err(not_a_curve()),
             }))
@@ -176,10 +177,18 @@ impl EccPrivateKey {
         stack::wiped::<LARGE, _>(|| {
             let bad = |_| Error::malformed("not a private key on this curve in PKCS#8");
             Ok(Self(match spec {
-                KeySpec::EccNistP256 => Private::P256(Box::new(p256::SecretKey::from_pkcs8_der(der).map_err(bad)?)),
-                KeySpec::EccNistP384 => Private::P384(Box::new(p384::SecretKey::from_pkcs8_der(der).map_err(bad)?)),
-                KeySpec::EccNistP521 => Private::P521(Box::new(p521::SecretKey::from_pkcs8_der(der).map_err(bad)?)),
-                KeySpec::EccSecgP256k1 => Private::K256(Box::new(k256::SecretKey::from_pkcs8_der(der).map_err(bad)?)),
+                KeySpec::EccNistP256 => {
+                    Private::P256(Box::new(p256::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()))
+                }
+                KeySpec::EccNistP384 => {
+                    Private::P384(Box::new(p384::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()))
+                }
+                KeySpec::EccNistP521 => {
+                    Private::P521(Box::new(p521::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()))
+                }
+                KeySpec::EccSecgP256k1 => {
+                    Private::K256(Box::new(k256::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()))
+                }
                 _ => return Err(not_a_curve()),
             }))
         })
@@ -200,13 +209,11 @@ impl EccPrivateKey {
     /// The public half.
     #[must_use]
     pub fn public_key(&self) -> EccPublicKey {
-        stack::wiped::<LARGE, _>(|| {
-            EccPublicKey(match &self.0 {
-                Private::P256(key) => Public::P256(key.public_key()),
-                Private::P384(key) => Public::P384(key.public_key()),
-                Private::P521(key) => Public::P521(key.public_key()),
-                Private::K256(key) => Public::K256(key.public_key()),
-            })
+        EccPublicKey(match &self.0 {
+            Private::P256(key) => Public::P256(key.verifying_key().into()),
+            Private::P384(key) => Public::P384(key.verifying_key().into()),
+            Private::P521(key) => Public::P521(key.verifying_key().into()),
+            Private::K256(key) => Public::K256(key.verifying_key().into()),
         })
     }
 
@@ -220,23 +227,19 @@ impl EccPrivateKey {
             let failed = |_| Error::with_detail(ErrorKind::Internal, "ECDSA signing failed");
             Ok(match &self.0 {
                 Private::P256(key) => {
-                    let signature: p256_ecdsa::Signature =
-                        p256_ecdsa::SigningKey::from(&**key).sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                    let signature: p256_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
                     signature.to_bytes().to_vec()
                 }
                 Private::P384(key) => {
-                    let signature: p384_ecdsa::Signature =
-                        p384_ecdsa::SigningKey::from(&**key).sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                    let signature: p384_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
                     signature.to_bytes().to_vec()
                 }
                 Private::P521(key) => {
-                    let signature: p521_ecdsa::Signature =
-                        p521_ecdsa::SigningKey::from(&**key).sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                    let signature: p521_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
                     signature.to_bytes().to_vec()
                 }
                 Private::K256(key) => {
-                    let signature: k256_ecdsa::Signature =
-                        k256_ecdsa::SigningKey::from(&**key).sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                    let signature: k256_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
                     signature.to_bytes().to_vec()
                 }
             })
@@ -251,13 +254,16 @@ impl EccPrivateKey {
         stack::wiped::<LARGE, _>(|| {
             Ok(match (&self.0, &peer.0) {
                 (Private::P256(key), Public::P256(peer)) => {
-                    Secret::copy_from(key.diffie_hellman(peer).raw_secret_bytes())
+                    let shared = p256::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                    Secret::copy_from(shared.raw_secret_bytes())
                 }
                 (Private::P384(key), Public::P384(peer)) => {
-                    Secret::copy_from(key.diffie_hellman(peer).raw_secret_bytes())
+                    let shared = p384::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                    Secret::copy_from(shared.raw_secret_bytes())
                 }
                 (Private::P521(key), Public::P521(peer)) => {
-                    Secret::copy_from(key.diffie_hellman(peer).raw_secret_bytes())
+                    let shared = p521::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                    Secret::copy_from(shared.raw_secret_bytes())
                 }
                 (Private::K256(_), _) => return Err(Error::unsupported("key agreement on secp256k1")),
                 _ => return Err(Error::invalid_input("the peer's public key is on another curve")),

@@ -97,13 +97,7 @@ pub(super) fn verify(path: &Path, bytes: &[u8], root: &RootKey, call: &Call) -> 
     if contents.root.id != root.info.id {
         return Err(Error::with_detail(
             ErrorKind::IncorrectKey,
-            alloc::format!(
-                "the keyring {} opens with {}; this is {} (id {})",
-                path.display(),
-                contents.root,
-                root.info,
-                root.info.id.key
-            ),
+            alloc::format!("the keyring {} opens with {}; this is {}", path.display(), contents.root, root.info),
         ));
     }
     // A fault of the root key's backend is passed on as it is: the file may be well.

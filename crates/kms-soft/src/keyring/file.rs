@@ -93,7 +93,12 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let _ = fs::remove_file(&temporary);
         return Err(io("cannot replace", path, error));
     }
-    sync_directory(path).map_err(|error| io("cannot sync the directory of", path, error).that_may_have_run())
+    settle(path).map_err(Error::that_may_have_run)
+}
+
+/// Makes the name that a file has now its name after a crash.
+pub(crate) fn settle(path: &Path) -> Result<(), Error> {
+    sync_directory(path).map_err(|error| io("cannot sync the directory of", path, error))
 }
 
 /// Makes a file that only its owner can read, and has it on the disk when it returns.
@@ -109,9 +114,9 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     })
 }
 
-/// The operating system's own error, with what was tried.
+/// What was tried, with the operating system's own error as the source.
 pub(crate) fn io(what: &'static str, path: &Path, error: std::io::Error) -> Error {
-    Error::with_detail(ErrorKind::Io, alloc::format!("{what} {}: {error}", path.display())).with_source(error)
+    Error::with_detail(ErrorKind::Io, alloc::format!("{what} {}", path.display())).with_source(error)
 }
 
 fn exists(path: &Path) -> Error {

@@ -251,3 +251,6 @@ fn full() -> Error {
 fn sha256(bytes: &[u8]) -> Vec<u8> {
     hash(HashAlgorithm::Sha256, bytes)
 }
+
+#[cfg(test)]
+mod tests;

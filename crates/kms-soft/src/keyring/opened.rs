@@ -1,17 +1,16 @@
 //! A keyring whose root key is at hand.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use kms_core::{AlgorithmSet, Call, Error, ErrorKind, KeyId, KeySpec, KeyUsage, Locator, MasterKey, MaterialId};
+use kms_core::{AlgorithmSet, Call, Error, ErrorKind, KeySpec, KeyUsage, Locator, MasterKey, MaterialId};
 
 use super::closed::{SealedKeyring, seal, verify};
-use super::contents::{Contents, KeyRecord, MAX_DESCRIPTION, is_alias};
+use super::contents::Contents;
 use super::file::{self, WriterLock};
 use super::root::{RootInfo, RootKey, check_works};
 use crate::backend::supported;
@@ -118,79 +117,12 @@ impl Keyring {
         self.state().contents.revision
     }
 
-    /// The keys, sorted by id.
-    #[must_use]
-    pub fn records(&self) -> Vec<KeyRecord> {
-        self.state().contents.keys.values().cloned().collect()
-    }
-
-    /// One key.
-    #[must_use]
-    pub fn record(&self, id: KeyId) -> Option<KeyRecord> {
-        self.state().contents.keys.get(&id).cloned()
-    }
-
-    /// The material that a name means; see [`Contents::resolve`].
-    ///
-    /// # Errors
-    /// As [`Contents::resolve`].
-    pub fn resolve(&self, name: &str) -> Result<MaterialId, Error> {
-        self.state().contents.resolve(name)
-    }
-
-    /// Gives a key another name: `alias/`, then letters, digits, `/`, `_` and `-`. A name it has already is no error.
-    ///
-    /// # Errors
-    /// `InvalidInput` if it is no alias, or another key's; `KeyUnavailable` if there is no such key; as every change,
-    /// `Refused` if the keyring is open for reading only, `Io`, and the faults of the root key's backend.
-    pub fn add_alias(&self, alias: &str, key: KeyId, call: &Call) -> Result<(), Error> {
-        if !is_alias(alias) {
-            return Err(Error::invalid_input(alloc::format!(
-                "{alias:?} is no alias: alias/ and then letters, digits, /, _ and -, 256 characters at most"
-            )));
-        }
-        self.change(call, |_, contents| match contents.by_alias(alias) {
-            Some(owner) if owner.id == key => Ok(false),
-            Some(owner) => Err(Error::invalid_input(alloc::format!("{alias} names the key {}", owner.id))),
-            None => Ok(contents.key_mut(key)?.aliases.insert(alias.into())),
-        })
-    }
-
-    /// Takes a name away. One that no key has is no error.
-    ///
-    /// # Errors
-    /// As every change; see [`add_alias`](Self::add_alias).
-    pub fn remove_alias(&self, alias: &str, call: &Call) -> Result<(), Error> {
-        self.change(call, |_, contents| {
-            let id = contents.by_alias(alias).map(|owner| owner.id);
-            Ok(id.and_then(|id| contents.keys.get_mut(&id)).is_some_and(|owner| owner.aliases.remove(alias)))
-        })
-    }
-
-    /// Describes a key, in at most 8,192 bytes.
-    ///
-    /// # Errors
-    /// `InvalidInput` if the text is longer; `KeyUnavailable` if there is no such key; as every change, see
-    /// [`add_alias`](Self::add_alias).
-    pub fn set_description(&self, key: KeyId, text: impl Into<String>, call: &Call) -> Result<(), Error> {
-        let text = text.into();
-        if text.len() > MAX_DESCRIPTION {
-            return Err(Error::invalid_input("a description has at most 8,192 bytes"));
-        }
-        self.change(call, |_, contents| {
-            let key = contents.key_mut(key)?;
-            let changed = key.description != text;
-            key.description = text;
-            Ok(changed)
-        })
-    }
-
     /// Seals every key under another root key: for a new passphrase, or to move the root into an HSM.
     ///
     /// Copies of the file made before still open with the old root key.
     ///
     /// # Errors
-    /// As every change, see [`add_alias`](Self::add_alias); if any key cannot be sealed, nothing is changed.
+    /// As every change, see [`add_alias`](Self::add_alias). If any key cannot be sealed, nothing is changed.
     pub fn change_root(&self, root: &RootKey, call: &Call) -> Result<(), Error> {
         check_works(root, call)?;
         let changing = self.start_change()?;
@@ -214,6 +146,10 @@ impl Keyring {
     pub fn reload(&self, call: &Call) -> Result<(), Error> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.state();
+        if old.uncertain {
+            // What is read next must not be lost in a crash after it was believed.
+            file::settle(&self.path)?;
+        }
         let contents = verify(&self.path, &file::read(&self.path)?, &old.root, call)?;
         if contents.revision < old.contents.revision {
             return Err(Error::with_detail(
@@ -339,5 +275,30 @@ impl fmt::Debug for Keyring {
             .field("keys", &state.contents.keys.len())
             .field("writable", &self.is_writable())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kms_core::{Backend, KeyId};
+
+    #[test]
+    fn after_a_write_in_doubt_nothing_is_changed_before_the_file_is_read_again() {
+        let place = tempfile::tempdir().unwrap();
+        let call = Call::default();
+        let root = RootKey::create_key_file(place.path().join("root.key")).unwrap();
+        let keyring = Keyring::create(place.path().join("keyring"), &root, &call).unwrap();
+        let at = Keyring::locator(KeyId::from_bytes([1; 16]).into());
+        keyring.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &call).unwrap();
+
+        // As if the directory could not be synced after the new file had its name.
+        let old = keyring.state();
+        let in_doubt = State { root: old.root.clone(), contents: old.contents.clone(), uncertain: true };
+        *keyring.state.write().unwrap() = Arc::new(in_doubt);
+        assert_eq!(keyring.destroy(&at, &call).unwrap_err().kind(), ErrorKind::Refused);
+        keyring.open(&at, &call).unwrap();
+        keyring.reload(&call).unwrap();
+        keyring.destroy(&at, &call).unwrap();
     }
 }

@@ -118,6 +118,21 @@ mod tests {
         assert!(key("abc").nonce_of(&wrapped).is_none());
     }
 
+    #[cfg(feature = "getrandom")]
+    #[test]
+    fn wraps_are_counted_and_bounded() {
+        let key = RawAesKey::new("n", "k", Secret::zeroed(32)).unwrap();
+        key.wraps.store(u32::MAX - 1, Ordering::Relaxed);
+        let (context, call) = (crate::EncryptionContext::empty(), crate::Call::default());
+        let suite = crate::message::AlgorithmSuite::Aes256GcmHkdfSha512CommitKey;
+        let request = EncryptionRequest::new(suite, &context, &crate::SystemRandom, &call);
+        assert!(key.wrap_data_key(&Secret::zeroed(32), &request).is_ok());
+        for _ in 0..2 {
+            let refused = key.wrap_data_key(&Secret::zeroed(32), &request).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Refused);
+        }
+    }
+
     #[test]
     fn bad_keys_and_names_are_refused() {
         assert!(RawAesKey::new("n", "k", Secret::zeroed(31)).is_err());

@@ -136,8 +136,12 @@ fn decode(text: &[u8]) -> Result<Secret, Error> {
     let damaged = || Error::malformed("it is damaged: restore it from a copy");
     let rest = text.trim_ascii_end().strip_prefix(PREFIX).ok_or_else(|| Error::malformed("it is no root key file"))?;
     let mut words = rest.splitn(3, |&byte| byte == b' ');
-    if words.next() != Some(VERSION) {
-        return Err(Error::unsupported("it was made by a newer version of this software"));
+    match words.next() {
+        Some(VERSION) => {}
+        Some(version) if !version.is_empty() && version.iter().all(u8::is_ascii_digit) => {
+            return Err(Error::unsupported("it was made by a newer version of this software"));
+        }
+        _ => return Err(damaged()),
     }
     let id = words.next().and_then(|word| core::str::from_utf8(word).ok()).ok_or_else(damaged)?;
     let id: KeyId = id.parse().map_err(|_| damaged())?;

@@ -1,0 +1,104 @@
+//! The arguments, and where each command goes.
+
+mod data_key;
+mod decrypt;
+mod encrypt;
+mod inspect;
+mod key;
+mod pages;
+mod sign;
+
+use clap::{Parser, Subcommand};
+use kms_core::EncryptionContext;
+
+use crate::failure::{Failure, STATUSES};
+use crate::keyring::KeyringArguments;
+use crate::report::Report;
+
+/// Envelope encryption of files and pipes
+///
+/// Each file is encrypted under a data key of its own; the data key is stored with it, encrypted under a master key
+/// that never leaves the keyring. The format is that of the AWS Encryption SDK.
+#[derive(Debug, Parser)]
+#[command(name = "kms", version, after_help = STATUSES, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten, next_help_heading = "Global options")]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) keyring: KeyringArguments,
+
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Encrypt(encrypt::Encrypt),
+    Decrypt(decrypt::Decrypt),
+    Inspect(inspect::Inspect),
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    GenerateDataKey(data_key::GenerateDataKey),
+    Sign(sign::Sign),
+    Verify(sign::Verify),
+    Completions(pages::Completions),
+    Man(pages::Man),
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let common = &self.common;
+        match self.command {
+            Command::Encrypt(command) => command.run(common),
+            Command::Decrypt(command) => command.run(common),
+            Command::Inspect(command) => command.run(common),
+            Command::Key(command) => command.run(common),
+            Command::GenerateDataKey(command) => command.run(common),
+            Command::Sign(command) => command.run(common),
+            Command::Verify(command) => command.run(common),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
+        }
+    }
+}
+
+/// A `KEY=VALUE` argument.
+fn context_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE, for example tenant=42".into()),
+    }
+}
+
+fn context(pairs: &[(String, String)]) -> Result<EncryptionContext, Failure> {
+    Ok(EncryptionContext::new(pairs.iter().cloned())?)
+}
+
+/// Works through all inputs; what one of them does wrong does not stop the others. Fails as the first that failed.
+fn for_each<T>(items: &[T], mut work: impl FnMut(&T) -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut failed = None;
+    let many = items.len() > 1;
+    for item in items {
+        match work(item) {
+            Err(failure) if many => {
+                if !failure.silent {
+                    eprintln!("{failure}");
+                }
+                failed.get_or_insert(failure.status);
+            }
+            other => other?,
+        }
+    }
+    match failed {
+        Some(status) => Err(Failure::reported(status)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,216 @@
+//! `kms decrypt`.
+
+use std::io::{BufRead, Cursor, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kms_core::message::{AlgorithmSuite, CommitmentPolicy, DecryptOptions, DecryptReader};
+use kms_core::{Call, EncryptionContext, ErrorKind, blob};
+use serde_json::json;
+
+use super::Common;
+use super::encrypt::SUFFIX;
+use crate::failure::Failure;
+use crate::input::{Input, read_full};
+use crate::keyring::{LocalKeyring, MessageKeys};
+use crate::output::{Destination, Output, refuse_terminal};
+use crate::progress::Watched;
+use crate::report;
+
+/// Decrypt files
+///
+/// FILE.kms becomes FILE; standard input goes to standard output. A file appears under its name only when all of it
+/// has been verified. Standard output gets each part when that part has been verified: exit status 0 means that it
+/// was the whole. A signed message goes to standard output only after its signature has been verified.
+#[derive(Debug, Args)]
+pub(crate) struct Decrypt {
+    /// The files; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Write there; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Insist that the message is bound to this pair
+    #[arg(short, long = "context", value_name = "KEY=VALUE", value_parser = super::context_pair)]
+    context: Vec<(String, String)>,
+
+    /// Refuse messages without key commitment (version 1)
+    #[arg(long)]
+    require_commitment: bool,
+
+    /// Most bytes in one frame; a frame is held in memory
+    #[arg(long, value_name = "BYTES", default_value_t = kms_core::message::DEFAULT_MAX_FRAME_LEN)]
+    max_frame_length: usize,
+
+    /// Replace an output that exists
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Decrypt {
+    pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
+        if self.output.is_some() && self.files.len() > 1 {
+            return Err(Failure::usage("one output for several files").hint("Without -o each gets a name of its own."));
+        }
+        let context = super::context(&self.context)?;
+        let keyring = common.keyring.open()?;
+        super::for_each(&self.files, |file| {
+            let to = self.destination(file)?;
+            if common.report.json && to == Destination::Stdout {
+                return Err(
+                    Failure::usage("--json and the plaintext would both go to standard output").hint("Use -o FILE.")
+                );
+            }
+            let input = Input::open(file)?;
+            let name = input.name.clone();
+            self.decrypt(common, input, &to, &context, &keyring).map_err(|failure| failure.about(&name))
+        })
+    }
+
+    fn destination(&self, file: &Path) -> Result<Destination, Failure> {
+        if let Some(path) = &self.output {
+            return Ok(Destination::from_argument(path));
+        }
+        if file == Path::new("-") {
+            return Ok(Destination::Stdout);
+        }
+        match file.to_str().and_then(|name| name.strip_suffix(SUFFIX)).filter(|name| !name.is_empty()) {
+            Some(name) => Ok(Destination::File(name.into())),
+            None => Err(Failure::usage(format!("the name does not end in {SUFFIX}"))
+                .about(file.display())
+                .hint("Say where to write with -o FILE; -o - is standard output.")),
+        }
+    }
+
+    fn decrypt(
+        &self,
+        common: &Common,
+        mut input: Input,
+        to: &Destination,
+        context: &EncryptionContext,
+        keyring: &LocalKeyring,
+    ) -> Result<(), Failure> {
+        // The first bytes tell what it is, and whether it is signed.
+        let mut start = [0; 4];
+        let len = read_full(&mut input, &mut start)?;
+        let start = start.get(..len).unwrap_or_default();
+        if start.first() == Some(&blob::VERSION) {
+            return self.decrypt_blob(common, start, input, to, context, keyring);
+        }
+        let policy = if self.require_commitment {
+            CommitmentPolicy::RequireEncryptRequireDecrypt
+        } else {
+            CommitmentPolicy::RequireEncryptAllowDecrypt
+        };
+        let options = DecryptOptions::new()
+            .with_context(context.clone())
+            .with_commitment_policy(policy)
+            .with_max_frame_len(self.max_frame_length)
+            .with_unverified_release(true);
+        let reader = MessageReader { options, keyring, asks_for_context: !context.is_empty() };
+        let (name, len) = (input.name.clone(), input.len);
+        let watched = |input| Watched::new(input, &name, len, common.report.quiet);
+
+        let written = if *to == Destination::Stdout && is_signed(start) {
+            // Twice: once to verify, once to write. A pipe is kept meanwhile, as it is: encrypted.
+            let mut spool;
+            let file = match input.as_seekable() {
+                Some(file) => file,
+                None => {
+                    spool = tempfile::tempfile()?;
+                    spool.write_all(start)?;
+                    std::io::copy(&mut input, &mut spool)?;
+                    &mut spool
+                }
+            };
+            file.seek(SeekFrom::Start(0))?;
+            reader.copy(&mut *file, &mut std::io::sink())?;
+            file.seek(SeekFrom::Start(0))?;
+            reader.to_output(&mut *file, to, self.force)?
+        } else {
+            reader.to_output(Cursor::new(start.to_vec()).chain(watched(input)), to, self.force)?
+        };
+        self.done(common, &name, to, written)
+    }
+
+    /// What `kms generate-data-key` and the Encrypt operation make.
+    fn decrypt_blob(
+        &self,
+        common: &Common,
+        start: &[u8],
+        input: Input,
+        to: &Destination,
+        context: &EncryptionContext,
+        keyring: &LocalKeyring,
+    ) -> Result<(), Failure> {
+        refuse_terminal(to, self.output.is_some())?;
+        let name = input.name.clone();
+        let rest = input.read_small(blob::MAX_BLOB as u64)?;
+        let sealed = [start, &rest].concat();
+        let made_by = blob::material_id(&sealed)?;
+        let record = keyring.record(&made_by.key.to_string())?;
+        let plaintext = keyring.key(&record)?.decrypt(&sealed, context, &Call::default()).map_err(|error| {
+            let rejected = error.kind() == ErrorKind::Rejected;
+            let failure = Failure::from(error);
+            if rejected {
+                failure.hint("A blob opens only with the --context pairs it was made with.")
+            } else {
+                failure
+            }
+        })?;
+        crate::output::write_small(to, self.force, 0o600, plaintext.expose())?;
+        self.done(common, &name, to, plaintext.len() as u64)
+    }
+
+    fn done(&self, common: &Common, name: &str, to: &Destination, written: u64) -> Result<(), Failure> {
+        if *to != Destination::Stdout {
+            common.report.done(&format!("{name} -> {}  ({}, verified)", to.name(), report::bytes(written)));
+        }
+        common.report.record(|| json!({ "input": name, "output": to.name(), "plaintextBytes": written }))
+    }
+}
+
+struct MessageReader<'a> {
+    options: DecryptOptions,
+    keyring: &'a LocalKeyring,
+    asks_for_context: bool,
+}
+
+impl MessageReader<'_> {
+    fn to_output(&self, input: impl Read, to: &Destination, force: bool) -> Result<u64, Failure> {
+        let mut output = Output::create(to, force, 0o600)?;
+        let written = self.copy(input, &mut output)?;
+        output.commit()?;
+        Ok(written)
+    }
+
+    fn copy(&self, input: impl Read, output: &mut impl Write) -> Result<u64, Failure> {
+        let keys = MessageKeys::new(self.keyring, self.asks_for_context);
+        let mut reader =
+            DecryptReader::new(input, &keys, &self.options, &Call::default()).map_err(|error| keys.explain(error))?;
+        let mut count = 0;
+        loop {
+            let frame = reader.fill_buf().map_err(|error| keys.explain(error.into()))?;
+            if frame.is_empty() {
+                return Ok(count);
+            }
+            output.write_all(frame)?;
+            let len = frame.len();
+            count += len as u64;
+            reader.consume(len);
+        }
+    }
+}
+
+/// Whether a message that begins so is signed.
+fn is_signed(start: &[u8]) -> bool {
+    let id = match start {
+        [1, _, id @ ..] => id,
+        [2, id @ ..] => id,
+        _ => return false,
+    };
+    let id = id.first_chunk().map(|id| u16::from_be_bytes(*id));
+    id.and_then(AlgorithmSuite::from_id).is_some_and(AlgorithmSuite::is_signed)
+}

@@ -1,0 +1,210 @@
+//! `kms encrypt`.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kms_core::message::{AlgorithmSuite, CommitmentPolicy, EncryptOptions, EncryptWriter, WrappingKeys};
+use kms_core::{Call, SystemRandom};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::Common;
+use crate::failure::Failure;
+use crate::input::{Input, read_full};
+use crate::keyring;
+use crate::output::{Destination, Output, refuse_terminal};
+use crate::progress::Watched;
+use crate::report;
+
+/// What is added to a file's name.
+pub(crate) const SUFFIX: &str = ".kms";
+/// Bytes read and encrypted at once, in frames.
+const READ: usize = 256 * 1024;
+
+/// Encrypt files
+///
+/// FILE becomes FILE.kms beside it; FILE itself stays. Standard input goes to standard output. The first use makes
+/// a keyring and a key in it, and says so.
+#[derive(Debug, Args)]
+pub(crate) struct Encrypt {
+    /// The files; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Write there; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Encrypt under this key, by alias, id or ARN; more than one: any of them decrypts [default: alias/default]
+    #[arg(short, long = "key", value_name = "KEY")]
+    keys: Vec<String>,
+
+    /// Bind this pair to the message: not secret, stored with it, and authentic when it is decrypted
+    #[arg(short, long = "context", value_name = "KEY=VALUE", value_parser = super::context_pair)]
+    context: Vec<(String, String)>,
+
+    /// Sign the message (ECDSA P-384), so that who can decrypt it cannot forge others
+    #[arg(long)]
+    sign: bool,
+
+    /// Bytes of plaintext in a frame
+    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1..))]
+    frame_length: u32,
+
+    /// The algorithm suite by its number, for readers that know nothing newer: 0178 and others of version 1 have no
+    /// key commitment [default: 0478, signed 0578]
+    #[arg(long, value_name = "NUMBER", value_parser = suite, conflicts_with = "sign")]
+    suite: Option<AlgorithmSuite>,
+
+    /// Replace an output that exists
+    #[arg(short, long)]
+    force: bool,
+}
+
+fn suite(text: &str) -> Result<AlgorithmSuite, String> {
+    let id = u16::from_str_radix(text, 16).ok().and_then(AlgorithmSuite::from_id);
+    id.or_else(|| text.parse().ok()).ok_or_else(|| {
+        let ids: Vec<_> = AlgorithmSuite::ALL.iter().map(|suite| format!("{:04x}", suite.id())).collect();
+        format!("expected one of {}", ids.join(", "))
+    })
+}
+
+/// How many bytes went through.
+struct Counted<W> {
+    inner: W,
+    count: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let len = self.inner.write(bytes)?;
+        self.count += len as u64;
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl Encrypt {
+    pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
+        if self.output.is_some() && self.files.len() > 1 {
+            return Err(Failure::usage("one output for several files").hint("Without -o each gets a name of its own."));
+        }
+        let options = self.options()?;
+        // A mistyped name is no reason to make a keyring.
+        if let [file] = self.files.as_slice() {
+            Input::open(file)?;
+        }
+        let (keys, names) = self.keys(common)?;
+        super::for_each(&self.files, |file| self.encrypt(common, file, &options, &keys, &names))
+    }
+
+    fn options(&self) -> Result<EncryptOptions, Failure> {
+        let suite = match self.suite {
+            Some(suite) => suite,
+            None if self.sign => AlgorithmSuite::Aes256GcmHkdfSha512CommitKeyEcdsaP384,
+            None => AlgorithmSuite::Aes256GcmHkdfSha512CommitKey,
+        };
+        let policy = if suite.commits() {
+            CommitmentPolicy::RequireEncryptAllowDecrypt
+        } else {
+            CommitmentPolicy::ForbidEncryptAllowDecrypt
+        };
+        Ok(EncryptOptions::new(super::context(&self.context)?)
+            .with_suite(suite)
+            .with_commitment_policy(policy)
+            .with_frame_len(self.frame_length))
+    }
+
+    /// The keys to encrypt under, and what to call them.
+    fn keys(&self, common: &Common) -> Result<(WrappingKeys, Vec<KeyName>), Failure> {
+        let (keyring, records) = if self.keys.is_empty() {
+            let (keyring, record) = common.keyring.default_key(common.report)?;
+            (keyring, vec![record])
+        } else {
+            let keyring = common.keyring.open()?;
+            let records = self.keys.iter().map(|name| keyring.record(name)).collect::<Result<Vec<_>, _>>()?;
+            (keyring, records)
+        };
+        let mut keys = WrappingKeys::new();
+        let mut names = Vec::new();
+        for record in &records {
+            keys = keys.with(keyring.wrapping_key(record)?);
+            let name = record.aliases.iter().next().cloned().unwrap_or_else(|| record.id.to_string());
+            names.push(KeyName { name, arn: keyring::arn(record.id) });
+        }
+        Ok((keys, names))
+    }
+
+    fn encrypt(
+        &self,
+        common: &Common,
+        file: &Path,
+        options: &EncryptOptions,
+        keys: &WrappingKeys,
+        names: &[KeyName],
+    ) -> Result<(), Failure> {
+        let to = match &self.output {
+            Some(path) => Destination::from_argument(path),
+            None if file == Path::new("-") => Destination::Stdout,
+            None => {
+                let mut name = file.as_os_str().to_owned();
+                name.push(SUFFIX);
+                Destination::File(name.into())
+            }
+        };
+        if common.report.json && to == Destination::Stdout {
+            return Err(Failure::usage("--json and the message would both go to standard output").hint("Use -o FILE."));
+        }
+        refuse_terminal(&to, self.output.is_some())?;
+        let input = Input::open(file)?;
+        let (name, len, mode) = (input.name.clone(), input.len, input.mode.unwrap_or(0o600));
+        let output = Counted { inner: Output::create(&to, self.force, mode)?, count: 0 };
+        let (call, about) = (Call::default(), |failure: Failure| failure.about(&name));
+
+        let mut writer = EncryptWriter::new(output, keys, options, &SystemRandom, &call)?;
+        let mut input = Watched::new(input, &name, len, common.report.quiet);
+        let plaintext_len = copy(&mut input, &mut writer).map_err(about)?;
+        drop(input);
+        let output = writer.finish()?;
+        let message_len = output.count;
+        output.inner.commit()?;
+
+        let under: Vec<_> = names.iter().map(|key| key.name.as_str()).collect();
+        common.report.done(&format!(
+            "{name} -> {}  ({} under {})",
+            to.name(),
+            report::bytes(plaintext_len),
+            under.join(", ")
+        ));
+        common.report.record(|| {
+            json!({
+                "input": name,
+                "output": to.name(),
+                "keyIds": names.iter().map(|key| &key.arn).collect::<Vec<_>>(),
+                "plaintextBytes": plaintext_len,
+                "messageBytes": message_len,
+            })
+        })
+    }
+}
+
+struct KeyName {
+    name: String,
+    arn: String,
+}
+
+/// Encrypts all of `input`; returns how much that was.
+fn copy(input: &mut impl Read, writer: &mut impl Write) -> Result<u64, Failure> {
+    let mut buffer = Zeroizing::new(vec![0; READ]);
+    let mut count = 0;
+    loop {
+        let len = read_full(input, &mut buffer)?;
+        let Some(read) = buffer.get(..len).filter(|read| !read.is_empty()) else { return Ok(count) };
+        writer.write_all(read)?;
+        count += len as u64;
+    }
+}

@@ -1,0 +1,125 @@
+//! What the command says when it fails, and the exit status it fails with.
+
+use std::fmt;
+use std::io;
+
+use kms_core::{Error, ErrorKind};
+
+/// The exit statuses; `kms help` and the man page list them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Status {
+    /// Files, pipes, the system.
+    Failed = 1,
+    /// The arguments are wrong. What clap answers, too.
+    Usage = 2,
+    /// The input is not what it should be: damaged, forged, cut off, in another context.
+    Refused = 3,
+    /// The key, or what opens the keyring, is not there or not the right one.
+    Key = 4,
+    /// The output is there already.
+    Exists = 5,
+    /// What a shell shows for a program that SIGINT ended.
+    Interrupted = 130,
+}
+
+/// The text for the exit statuses in the help.
+pub(crate) const STATUSES: &str = "\
+Exit status:
+  0    done
+  1    a file, a pipe or the system failed
+  2    the arguments are wrong
+  3    the input was refused: damaged, forged, cut off, or bound to another context
+  4    no key for this: it is not in the keyring, or the keyring cannot be opened
+  5    the output exists already (--force replaces it)
+  130  interrupted";
+
+/// A failure, with what to try next.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: Status,
+    message: String,
+    hint: Option<String>,
+    /// Nobody reads our output any more: not worth a word.
+    pub(crate) silent: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), hint: None, silent: false }
+    }
+
+    /// A failure of which the user has been told already.
+    pub(crate) fn reported(status: Status) -> Self {
+        Self { silent: true, ..Self::new(status, "") }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Status::Usage, message)
+    }
+
+    /// What to try next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says what the failure is about: a file, a key.
+    pub(crate) fn about(mut self, subject: impl fmt::Display) -> Self {
+        self.message = format!("{subject}: {}", self.message);
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kms: {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n     {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        use std::error::Error as _;
+        let status = match error.kind() {
+            ErrorKind::InvalidInput | ErrorKind::Unsupported => Status::Usage,
+            ErrorKind::Malformed | ErrorKind::Refused | ErrorKind::Rejected => Status::Refused,
+            ErrorKind::IncorrectKey
+            | ErrorKind::NoMatchingKey
+            | ErrorKind::KeyUnavailable
+            | ErrorKind::Unauthorized => Status::Key,
+            _ => Status::Failed,
+        };
+        let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        if let (ErrorKind::Io, Some(io)) = (error.kind(), io) {
+            let message = error.detail().map_or_else(|| io.to_string(), |detail| format!("{detail}: {io}"));
+            let status = if io.kind() == io::ErrorKind::Interrupted { Status::Interrupted } else { status };
+            return Self { silent: io.kind() == io::ErrorKind::BrokenPipe, ..Self::new(status, message) };
+        }
+        // Where the detail is a sentence, the kind before it says nothing more.
+        let kinds = [
+            ErrorKind::IncorrectKey,
+            ErrorKind::InvalidInput,
+            ErrorKind::KeyUnavailable,
+            ErrorKind::Unauthorized,
+            ErrorKind::Refused,
+        ];
+        let mut message = match error.detail() {
+            Some(detail) if kinds.contains(&error.kind()) => detail.to_owned(),
+            _ => error.to_string(),
+        };
+        if let Some(source) = error.source() {
+            message = format!("{message}: {source}");
+        }
+        Self::new(status, message)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Error::from(error).into()
+    }
+}

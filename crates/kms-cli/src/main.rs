@@ -1,0 +1,41 @@
+//! The command `kms`.
+
+#![expect(
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "a program with an operating system under it"
+)]
+
+mod commands;
+mod failure;
+mod harden;
+mod input;
+mod interrupt;
+mod keyring;
+mod output;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::commands::Arguments;
+
+/// Wipes memory when it is freed: the `rsa` crate, for one, leaves parts of private keys in what it frees.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() -> ExitCode {
+    harden::process();
+    let arguments = Arguments::parse();
+    match interrupt::install().and_then(|()| arguments.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.silent {
+                eprintln!("{failure}");
+            }
+            ExitCode::from(failure.status as u8)
+        }
+    }
+}

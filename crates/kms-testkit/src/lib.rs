@@ -1,0 +1,25 @@
+//! What the tests of the workspace share.
+//!
+//! - [`manifest`], [`keys`], [`files`], [`runner`]: corpora of messages in the format of the AWS Encryption SDK, made
+//!   by other implementations, and the check that ours reads what it should and refuses the rest;
+//! - [`static_key`]: a wrapping key that is the data key itself, for known-answer tests;
+//! - [`write`](mod@write): messages of our own in the same shape, for other implementations to read;
+//! - [`counting`]: a master key that counts what is asked of it.
+//!
+//! Two programs stand beside it: `esdk-vectors MANIFEST.json` checks a corpus wherever it lies, `esdk-write DIR`
+//! writes one.
+
+#![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
+
+pub mod counting;
+pub mod files;
+pub mod keys;
+pub mod manifest;
+pub mod runner;
+pub mod static_key;
+pub mod write;
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
