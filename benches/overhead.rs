@@ -117,7 +117,7 @@ fn open(keys: &KmsWrappingKey, sealed: &[u8], out: &mut [u8]) {
     let (mut at, mut len) = (0, 0);
     loop {
         match decryptor.advance(&sealed[at..], &mut out[len..]).unwrap() {
-            Advance::Header { consumed } => at += consumed,
+            Advance::Header { consumed, .. } => at += consumed,
             Advance::Plaintext { consumed, written, .. } => (at, len) = (at + consumed, len + written),
             Advance::Complete => break,
             other => unreachable!("{other:?}"),

@@ -8,6 +8,8 @@ mod key;
 mod pages;
 mod sign;
 
+use std::path::{Path, PathBuf};
+
 use clap::{Parser, Subcommand};
 use kms_core::EncryptionContext;
 
@@ -83,18 +85,16 @@ fn context(pairs: &[(String, String)]) -> Result<EncryptionContext, Failure> {
 }
 
 /// Works through all inputs; what one of them does wrong does not stop the others. Fails as the first that failed.
-fn for_each<T>(items: &[T], mut work: impl FnMut(&T) -> Result<(), Failure>) -> Result<(), Failure> {
+fn for_each(
+    files: &[PathBuf],
+    report: Report,
+    mut work: impl FnMut(&Path) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut failed = None;
-    let many = items.len() > 1;
-    for item in items {
-        match work(item) {
-            Err(failure) if many => {
-                if !failure.silent {
-                    eprintln!("{failure}");
-                }
-                failed.get_or_insert(failure.status);
-            }
-            other => other?,
+    for file in files {
+        if let Err(failure) = work(file) {
+            report.failed(Some(file), &failure);
+            failed.get_or_insert(failure.status);
         }
     }
     match failed {

@@ -5,6 +5,8 @@ use std::io;
 
 use kms_core::{Error, ErrorKind};
 
+use crate::report::printable;
+
 /// The exit statuses; `kms help` and the man page list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -38,6 +40,8 @@ Exit status:
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) status: Status,
+    /// The file or key that it is about.
+    subject: Option<String>,
     message: String,
     hint: Option<String>,
     /// Nobody reads our output any more: not worth a word.
@@ -46,7 +50,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), hint: None, silent: false }
+        Self { status, subject: None, message: message.into(), hint: None, silent: false }
     }
 
     /// A failure of which the user has been told already.
@@ -54,30 +58,46 @@ impl Failure {
         Self { silent: true, ..Self::new(status, "") }
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same, of something that was read: what this version does not know there is no fault of the arguments.
+    pub(crate) fn of_input(mut self) -> Self {
+        if self.status == Status::Usage {
+            self.status = Status::Refused;
+        }
+        self
+    }
+
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Status::Usage, message)
     }
 
-    /// What to try next.
+    /// What to try next; each line of it is shown as one.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Says what the failure is about: a file, a key.
+    /// Says what the failure is about: a file, a key. The first to say so knows best.
     pub(crate) fn about(mut self, subject: impl fmt::Display) -> Self {
-        self.message = format!("{subject}: {}", self.message);
+        self.subject.get_or_insert_with(|| subject.to_string());
         self
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "kms: {}", self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n     {hint}"),
-            None => Ok(()),
+        write!(f, "kms: ")?;
+        if let Some(subject) = &self.subject {
+            write!(f, "{}: ", printable(subject))?;
         }
+        f.write_str(&printable(&self.message))?;
+        for line in self.hint.iter().flat_map(|hint| hint.lines()) {
+            write!(f, "\n     {}", printable(line.trim_start()))?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the process itself does to keep secrets.
 
-/// Leaves no core file, in which keys would be found.
+/// Leaves no core file, in which keys would be found. A handler that the system pipes core files to decides for itself.
 pub(crate) fn process() {
     #[cfg(unix)]
     {

@@ -50,12 +50,12 @@ impl Input {
         Ok(Self { source: Source::File(file), name, len, mode })
     }
 
-    /// The file itself, if it can be read again from the beginning.
-    pub(crate) fn as_seekable(&mut self) -> Option<&mut File> {
-        match &mut self.source {
-            Source::File(file) if self.len.is_some() => Some(file),
-            _ => None,
+    /// Whether there is something to open. Does not open it: a pipe can be opened only once.
+    pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+        if path == Path::new("-") {
+            return Ok(());
         }
+        std::fs::metadata(path).map(drop).map_err(|error| Failure::from(error).about(path.display()))
     }
 
     /// Reads all of a small input, at most `max` bytes.

@@ -20,10 +20,18 @@ pub(crate) fn install() -> Result<(), Failure> {
         for path in unfinished.iter() {
             let _gone = std::fs::remove_file(path);
         }
-        eprintln!("kms: interrupted; nothing half-written stays behind");
+        // Not through the lock that the interrupted thread may hold, and whether or not anybody reads.
+        say("kms: interrupted; nothing half-written stays behind\n");
         std::process::exit(Status::Interrupted as i32);
     })
     .map_err(|error| Failure::new(Status::Failed, format!("cannot watch for signals: {error}")))
+}
+
+fn say(text: &str) {
+    #[cfg(unix)]
+    let _unread = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
+    #[cfg(not(unix))]
+    let _unread = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
 }
 
 /// `path` is unfinished until `work`, which gives it its name, is done.

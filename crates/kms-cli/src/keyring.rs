@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
-use kms_core::message::{DecryptionRequest, EncryptedDataKey, EncryptionRequest, KmsWrappingKey, WrappingKey};
-use kms_core::{Backend, Call, Error, ErrorKind, Key, KeyId, KeySpec, KeyUsage, Secret, SystemRandom};
+use kms_core::message::{AWS_KMS, DecryptionRequest, EncryptedDataKey, EncryptionRequest, KmsWrappingKey, WrappingKey};
+use kms_core::{Backend, Call, Error, ErrorKind, Key, KeyId, KeySpec, KeyUsage, MaterialId, Secret, SystemRandom};
 use kms_soft::keyring::{KeyRecord, Keyring, PassphraseCost, RootKey, RootKind, SealedKeyring};
 
 use crate::failure::{Failure, Status};
@@ -120,7 +120,8 @@ impl KeyringArguments {
         if let Ok(record) = keyring.record(DEFAULT_ALIAS) {
             return Ok((keyring, record));
         }
-        let record = keyring.create(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, Some(DEFAULT_ALIAS))?;
+        let id = keyring.create(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt)?;
+        let record = keyring.named(id, Some(DEFAULT_ALIAS), None)?;
         report.notice(&format!("Made a key:     {DEFAULT_ALIAS} ({})", record.id));
         Ok((keyring, record))
     }
@@ -215,7 +216,13 @@ fn prompt(text: &str) -> Result<Secret, Failure> {
 }
 
 fn passphrase_from(path: &Path) -> Result<Secret, Failure> {
-    let bytes = Input::open(path)?.read_small(4096)?;
+    let input = Input::open(path)?;
+    if let Some(mode) = input.mode.filter(|mode| mode & 0o077 != 0) {
+        return Err(Failure::new(Status::Key, format!("the passphrase file is open to others (mode {mode:04o})"))
+            .about(path.display())
+            .hint("Close it with chmod 600, and consider whether someone has read it."));
+    }
+    let bytes = input.read_small(4096)?;
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     Ok(Secret::copy_from(line.strip_suffix(b"\r").unwrap_or(line)))
 }
@@ -251,6 +258,10 @@ impl LocalKeyring {
     /// The key of a name: an alias with or without `alias/`, an id or its beginning, an ARN.
     pub(crate) fn record(&self, name: &str) -> Result<KeyRecord, Failure> {
         let name = name.strip_prefix(ARN_PREFIX).unwrap_or(name);
+        // An id means its key, whatever aliases there are.
+        if let Some(record) = name.parse().ok().and_then(|id| self.keyring.record(id)) {
+            return Ok(record);
+        }
         let looks_like_id = name.len() >= 4 && name.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '-' | '/'));
         let found = self.keyring.resolve(&alias(name)).or_else(|no_alias| match self.keyring.resolve(name) {
             Err(no_id) if looks_like_id => Err(no_id),
@@ -267,6 +278,16 @@ impl LocalKeyring {
         Ok(Key::new(self.keyring.open(&Keyring::locator(record.current()), &Call::default())?))
     }
 
+    /// The generation of a key that a ciphertext names.
+    pub(crate) fn material(&self, id: MaterialId) -> Result<Key, Failure> {
+        let opened = self.keyring.open(&Keyring::locator(id), &Call::default());
+        Ok(Key::new(opened.map_err(|error| {
+            let missing = error.kind() == ErrorKind::KeyUnavailable;
+            let failure = Failure::from(error);
+            if missing { failure.hint("`kms key list` shows the keys there are.") } else { failure }
+        })?))
+    }
+
     /// A symmetric key, to encrypt messages under.
     pub(crate) fn wrapping_key(&self, record: &KeyRecord) -> Result<KmsWrappingKey, Failure> {
         KmsWrappingKey::new(arn(record.id), self.key(record)?).map_err(|error| {
@@ -274,22 +295,21 @@ impl LocalKeyring {
         })
     }
 
-    /// Makes a key, with an alias if one is asked for.
-    pub(crate) fn create(&self, spec: KeySpec, usage: KeyUsage, alias: Option<&str>) -> Result<KeyRecord, Failure> {
-        let call = Call::default();
+    /// Makes a key.
+    pub(crate) fn create(&self, spec: KeySpec, usage: KeyUsage) -> Result<KeyId, Failure> {
         let id = KeyId::random(&SystemRandom)?;
-        self.keyring.create(&Keyring::locator(id.into()), spec, usage, &call)?;
-        self.named(id, alias)
+        self.keyring.create(&Keyring::locator(id.into()), spec, usage, &Call::default())?;
+        Ok(id)
     }
 
-    /// Gives a new key its alias; without it, the key goes again.
-    pub(crate) fn named(&self, id: KeyId, alias: Option<&str>) -> Result<KeyRecord, Failure> {
+    /// Gives a new key its alias and description; without them, the key goes again.
+    pub(crate) fn named(&self, id: KeyId, alias: Option<&str>, about: Option<&str>) -> Result<KeyRecord, Failure> {
         let call = Call::default();
-        if let Some(alias) = alias {
-            self.keyring.add_alias(alias, id, &call).or_else(|error| {
-                self.keyring.destroy(&Keyring::locator(id.into()), &call)?;
-                Err(error)
-            })?;
+        let describe = || about.map_or(Ok(()), |text| self.keyring.set_description(id, text, &call));
+        let done = alias.map_or(Ok(()), |alias| self.keyring.add_alias(alias, id, &call)).and_then(|()| describe());
+        if let Err(error) = done {
+            self.keyring.destroy(&Keyring::locator(id.into()), &call)?;
+            return Err(error.into());
         }
         self.keyring.record(id).ok_or_else(|| Error::new(ErrorKind::Internal).into())
     }
@@ -298,6 +318,14 @@ impl LocalKeyring {
 /// `alias/NAME` for both forms that users give.
 pub(crate) fn alias(name: &str) -> String {
     if name.starts_with("alias/") { name.to_owned() } else { format!("alias/{name}") }
+}
+
+/// How many of the keys that a message names are shown, and how much of a name: a stranger chooses both.
+const SHOWN: usize = 3;
+const NAME_SHOWN: usize = 200;
+
+fn shortened(name: &str) -> String {
+    name.chars().take(NAME_SHOWN).collect()
 }
 
 /// All keys of the keyring as readers of one message; only those that it names are unsealed.
@@ -321,9 +349,14 @@ impl<'a> MessageKeys<'a> {
         match kind {
             ErrorKind::NoMatchingKey => {
                 let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+                let shown: Vec<_> = unknown.iter().take(SHOWN).map(|name| shortened(name)).collect();
+                let more = match unknown.len().saturating_sub(SHOWN) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
                 failure.hint(format!(
-                    "It was encrypted under {}; the keyring {} has no such key.",
-                    unknown.join(", "),
+                    "It was encrypted under {}{more}; the keyring {} has no such key.",
+                    shown.join(", "),
                     self.keyring.keyring.path().display()
                 ))
             }
@@ -336,6 +369,9 @@ impl<'a> MessageKeys<'a> {
     }
 
     fn find(&self, wrapped: &EncryptedDataKey<'_>, call: &Call) -> Option<Result<KmsWrappingKey, Error>> {
+        if wrapped.provider_id != AWS_KMS {
+            return None;
+        }
         let name = core::str::from_utf8(&wrapped.provider_info).ok()?;
         let id: KeyId = name.strip_prefix(ARN_PREFIX)?.parse().ok()?;
         self.keyring.keyring.record(id)?;
@@ -373,5 +409,5 @@ pub(crate) fn key_name(wrapped: &EncryptedDataKey<'_>) -> String {
     // A raw AES key's name is followed by binary parameters.
     let text = String::from_utf8_lossy(&wrapped.provider_info);
     let name = text.split(|c: char| c.is_control() || c == '\u{fffd}').next().unwrap_or_default();
-    if wrapped.provider_id == "aws-kms" { name.to_owned() } else { format!("{}/{name}", wrapped.provider_id) }
+    if wrapped.provider_id == AWS_KMS { name.to_owned() } else { format!("{}/{name}", wrapped.provider_id) }
 }

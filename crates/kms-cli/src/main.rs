@@ -5,6 +5,7 @@
     clippy::std_instead_of_alloc,
     reason = "a program with an operating system under it"
 )]
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when nobody reads.
 
 mod commands;
 mod failure;
@@ -16,6 +17,7 @@ mod output;
 mod progress;
 mod report;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -33,7 +35,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.silent {
-                eprintln!("{failure}");
+                // Nobody may be reading: that is no reason to end otherwise than said.
+                let _unread = writeln!(std::io::stderr(), "{failure}");
             }
             ExitCode::from(failure.status as u8)
         }

@@ -55,6 +55,8 @@ impl Output {
             Ok(_) if !replace => return Err(exists(path)),
             _ => {}
         }
+        // The file that a link leads to is replaced, not the link.
+        let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         let folder = folder_of(path);
         let make = || {
             let mut builder = tempfile::Builder::new();
@@ -74,6 +76,11 @@ impl Output {
             _ => failed(error),
         })?;
         Ok(Self::Temporary { file, path: path.clone(), replace })
+    }
+
+    /// Whether nobody has seen anything of it before it is committed.
+    pub(crate) const fn can_be_taken_back(&self) -> bool {
+        matches!(self, Self::Temporary { .. })
     }
 
     /// Gives the file its name, durably.

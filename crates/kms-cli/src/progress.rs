@@ -29,7 +29,7 @@ impl<R> Watched<R> {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.set_message(name.to_owned());
+        bar.set_message(crate::report::printable(name));
         if show && len.is_none() {
             bar.enable_steady_tick(Duration::from_millis(200));
         }

@@ -1,9 +1,10 @@
 //! What a command says of what it did: a line for people, or JSON for machines.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
@@ -23,14 +24,28 @@ impl Report {
     /// A line about what was done, on standard error: standard output is for data.
     pub(crate) fn done(self, line: &str) {
         if !self.quiet && !self.json {
-            let _unread = writeln!(io::stderr(), "{line}");
+            let _unread = writeln!(io::stderr(), "{}", printable(line));
+        }
+    }
+
+    /// What went wrong, on standard error; of one input among several also for machines.
+    pub(crate) fn failed(self, input: Option<&Path>, failure: &Failure) {
+        if failure.silent {
+            return;
+        }
+        let _unread = writeln!(io::stderr(), "{failure}");
+        if let Some(input) = input {
+            let error = || json!({ "Status": failure.status as u8, "Message": failure.message() });
+            let _unread = self.record(|| json!({ "Input": input.to_string_lossy(), "Error": error() }));
         }
     }
 
     /// What the user should know even if the result is for machines.
     pub(crate) fn notice(self, text: &str) {
         if !self.quiet {
-            let _unread = writeln!(io::stderr(), "{text}");
+            for line in text.lines() {
+                let _unread = writeln!(io::stderr(), "{}", printable(line));
+            }
         }
     }
 
@@ -45,10 +60,25 @@ impl Report {
         Ok(out.flush()?)
     }
 
-    /// A result that only machines get on standard output.
+    /// A result that only machines get on standard output: a line of JSON for each input.
     pub(crate) fn record(self, json: impl FnOnce() -> Value) -> Result<(), Failure> {
-        if self.json { self.result("", json) } else { Ok(()) }
+        if !self.json {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", json())?;
+        Ok(out.flush()?)
     }
+}
+
+/// Text from a stranger (a message, a file's name) without what could steer a terminal or look like other text.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| match c {
+            '"' | '\'' => vec![c],
+            c => c.escape_debug().collect(),
+        })
+        .collect()
 }
 
 /// Bytes for people.

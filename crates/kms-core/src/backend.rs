@@ -92,12 +92,32 @@ impl KeyMaterial {
     }
 }
 
+/// One kind of key that a backend can make, and what it can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Supported {
+    /// Type and size.
+    pub spec: KeySpec,
+    /// The one kind of operation it is for.
+    pub usage: KeyUsage,
+    /// What it can do.
+    pub algorithms: AlgorithmSet,
+}
+
+impl Supported {
+    /// Keys of `spec` for `usage`, with these algorithms.
+    #[must_use]
+    pub const fn new(spec: KeySpec, usage: KeyUsage, algorithms: AlgorithmSet) -> Self {
+        Self { spec, usage, algorithms }
+    }
+}
+
 /// A place that holds master keys.
 ///
 /// There is no registry: whoever needs a backend is given one.
 pub trait Backend: Send + Sync {
     /// What keys can be made here, and what they can do.
-    fn supported(&self) -> &[(KeySpec, KeyUsage, AlgorithmSet)];
+    fn supported(&self) -> &[Supported];
 
     /// Makes a key. If one with the same locator, spec and usage is there, it is the answer.
     ///

@@ -10,7 +10,7 @@ use core::time::Duration;
 /// let call = Call::default().with_budget(Duration::from_millis(200));
 /// assert_eq!(call.budget, Some(Duration::from_millis(200)));
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Call {
     /// How long the operation may take, counted from when it is handed over. `None`: as long as it needs.
@@ -22,14 +22,14 @@ pub struct Call {
 impl Call {
     /// The same call with a budget.
     #[must_use]
-    pub const fn with_budget(mut self, budget: Duration) -> Self {
+    pub fn with_budget(mut self, budget: Duration) -> Self {
         self.budget = Some(budget);
         self
     }
 
     /// The same call with a trace id.
     #[must_use]
-    pub const fn with_trace(mut self, trace: [u8; 16]) -> Self {
+    pub fn with_trace(mut self, trace: [u8; 16]) -> Self {
         self.trace = trace;
         self
     }

@@ -29,7 +29,7 @@ pub use crate::algorithm::{
     Algorithm, AlgorithmSet, EncryptionAlgorithm, HashAlgorithm, KeyAgreementAlgorithm, MacAlgorithm, MessageType,
     SignatureScheme, SigningAlgorithm,
 };
-pub use crate::backend::{Backend, KeyMaterial, Locator};
+pub use crate::backend::{Backend, KeyMaterial, Locator, Supported};
 pub use crate::blob::CiphertextBlob;
 pub use crate::call::Call;
 pub use crate::context::EncryptionContext;

@@ -42,5 +42,16 @@ pub use self::materials::{
 };
 pub use self::options::{DEFAULT_MAX_ENCRYPTED_DATA_KEYS, DEFAULT_MAX_FRAME_LEN, DecryptOptions};
 pub use self::suite::{AlgorithmSuite, CommitmentPolicy};
-pub use self::wrapping::{KmsWrappingKey, RawAesKey, RawRsaKey, RsaPadding};
+pub use self::wrapping::{AWS_KMS, KmsWrappingKey, RawAesKey, RawRsaKey, RsaPadding};
 pub use crate::context::Pairs;
+
+// All of it can be sent to and shared with other threads.
+const _: fn() = || {
+    fn check<T: Send + Sync>() {}
+    check::<Encryptor<'_>>();
+    check::<Decryptor<'_>>();
+    check::<WrappingKeys<'_>>();
+    check::<DataKeyCache<RawAesKey>>();
+    check::<(KmsWrappingKey, RawAesKey, RawRsaKey)>();
+    check::<(EncryptionMaterials, DecryptionMaterials)>();
+};

@@ -20,7 +20,7 @@ fn options() -> EncryptOptions {
 }
 
 /// How many allocations reading the header of a message makes.
-fn allocations_of_parse(keys: WrappingKeys) -> u64 {
+fn allocations_of_parse(keys: WrappingKeys<'_>) -> u64 {
     let sealed = message::encrypt(&keys, &options(), b"payload", &SystemRandom, &Call::default()).unwrap();
     measure(|| match Header::parse(&sealed) {
         Ok(Parsed::Complete(header)) => assert_eq!(header.context.clone().count(), 2),
@@ -68,7 +68,7 @@ fn a_frame_is_sealed_and_opened_without_allocation() {
     let mut decryptor = Decryptor::new(&keys, &DecryptOptions::new(), &call);
     let mut output = [0; 16];
     let mut at = match decryptor.advance(&sealed[..len], &mut output).unwrap() {
-        Advance::Header { consumed } => consumed,
+        Advance::Header { consumed, .. } => consumed,
         other => panic!("{other:?}"),
     };
     let made = measure(|| {

@@ -122,7 +122,10 @@ fn a_message_with_too_many_data_keys_costs_no_call() {
         keys = keys.with(aes("k", 7));
     }
     let written = encrypt(&keys, &options(), b"x");
-    assert_eq!(decrypt(&NeverAsked, &DecryptOptions::new(), &written), Err(ErrorKind::Refused));
+    assert_eq!(
+        decrypt(&WrappingKeys::new().with(NeverAsked), &DecryptOptions::new(), &written),
+        Err(ErrorKind::Refused)
+    );
     let more = DecryptOptions::new().with_max_encrypted_data_keys(101);
     assert_eq!(decrypt(&aes("k", 7), &more, &written).unwrap(), b"x");
 }
@@ -131,7 +134,7 @@ fn a_message_with_too_many_data_keys_costs_no_call() {
 fn a_policy_is_checked_before_any_key_is_asked() {
     let written = encrypt(&aes("k", 7), &old_options(OLD), b"x");
     let strict = DecryptOptions::new().with_commitment_policy(CommitmentPolicy::RequireEncryptRequireDecrypt);
-    assert_eq!(decrypt(&NeverAsked, &strict, &written), Err(ErrorKind::Refused));
+    assert_eq!(decrypt(&WrappingKeys::new().with(NeverAsked), &strict, &written), Err(ErrorKind::Refused));
 }
 
 #[test]

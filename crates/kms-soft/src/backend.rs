@@ -8,7 +8,7 @@ use core::fmt;
 
 use kms_core::{
     AlgorithmSet, Backend, Call, Error, ErrorKind, Key, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey, MaterialId,
-    RandomSource,
+    RandomSource, Supported,
 };
 
 use crate::key::{Material, SoftKey};
@@ -17,7 +17,7 @@ use crate::sealed::SealedKey;
 /// Master keys in the memory of this process: gone with it.
 pub struct SoftBackend {
     keys: spin::RwLock<BTreeMap<MaterialId, Arc<SoftKey>>>,
-    supported: Vec<(KeySpec, KeyUsage, AlgorithmSet)>,
+    supported: Vec<Supported>,
     random: Arc<dyn RandomSource>,
 }
 
@@ -72,9 +72,9 @@ impl SoftBackend {
 }
 
 /// All there is: process memory can do whatever a key spec and usage allow.
-pub(crate) fn supported() -> Vec<(KeySpec, KeyUsage, AlgorithmSet)> {
+pub(crate) fn supported() -> Vec<Supported> {
     let pairs = KeySpec::ALL.iter().flat_map(|&spec| spec.usages().iter().map(move |&usage| (spec, usage)));
-    pairs.map(|(spec, usage)| (spec, usage, AlgorithmSet::of(spec, usage))).collect()
+    pairs.map(|(spec, usage)| Supported::new(spec, usage, AlgorithmSet::of(spec, usage))).collect()
 }
 
 fn absent(at: &Locator) -> Error {
@@ -82,7 +82,7 @@ fn absent(at: &Locator) -> Error {
 }
 
 impl Backend for SoftBackend {
-    fn supported(&self) -> &[(KeySpec, KeyUsage, AlgorithmSet)] {
+    fn supported(&self) -> &[Supported] {
         &self.supported
     }
 

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use kms_core::{
-    Algorithm, Backend, Call, EncryptionContext, ErrorKind, Key, KeyId, KeySpec, KeyUsage, MessageType, SystemRandom,
+    Algorithm, Backend, Call, EncryptionContext, ErrorKind, Key, KeyId, KeySpec, KeyUsage, MessageType, Supported,
+    SystemRandom,
 };
 use kms_soft::SoftBackend;
 
@@ -69,7 +70,7 @@ fn every_advertised_algorithm_works() {
     let backend = SoftBackend::new(SystemRandom);
     // Generating RSA-3072 and RSA-4096 takes seconds each; their operations differ from RSA-2048 in size only and
     // are run by `larger_rsa_keys`.
-    for &(spec, usage, algorithms) in backend.supported() {
+    for &Supported { spec, usage, algorithms, .. } in backend.supported() {
         if matches!(spec, KeySpec::Rsa3072 | KeySpec::Rsa4096) {
             continue;
         }

@@ -9,7 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use kms_core::message::{self, Content, DecryptOptions, Header, MaterialsProvider, MessageHeader, Parsed};
+use kms_core::message::{
+    self, Content, DecryptOptions, Header, MaterialsProvider, MessageHeader, Parsed, WrappingKeys,
+};
 use kms_core::primitives::kdf::Prk;
 use kms_core::{Call, EncryptionContext, Error, ErrorKind, HashAlgorithm, Secret};
 
@@ -93,7 +95,7 @@ pub fn check_manifest(manifest: &Manifest, files: &dyn Files) -> Report {
 
 fn check_message(entry: &MessageEntry, files: &dyn Files, keys: &mut Keys<'_>) -> Result<(), Miss> {
     let bytes = files.read(&entry.file)?;
-    let provider = provider(entry, keys)?;
+    let provider = WrappingKeys::new().with(provider(entry, keys)?);
     let reproduced = EncryptionContext::new(entry.reproduced_context.clone())
         .map_err(|error| Miss::Failed(format!("the manifest's reproduced context: {error}")))?;
     let options = DecryptOptions::new()

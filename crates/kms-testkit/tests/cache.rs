@@ -157,6 +157,11 @@ fn an_entry_lives_to_its_age_and_no_longer() {
     encrypt(&bench.cache, &options("42"), 10);
     decrypt(&bench.cache, &message).unwrap();
     assert_eq!(bench.backend.total(), 2);
+    // Nobody needs to ask for it.
+    bench.clock.store(60_000, Ordering::Relaxed);
+    assert_eq!(bench.cache.stats().entries, 2);
+    bench.cache.evict_expired();
+    assert_eq!(bench.cache.stats().entries, 0);
     // Use has not made it younger.
     bench.clock.store(60_000, Ordering::Relaxed);
     encrypt(&bench.cache, &options("42"), 10);

@@ -4,12 +4,12 @@ use std::io::{BufRead, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kms_core::message::{AlgorithmSuite, CommitmentPolicy, DecryptOptions, DecryptReader};
+use kms_core::message::{AlgorithmSuite, CommitmentPolicy, DecryptOptions, DecryptReader, WrappingKeys};
 use kms_core::{Call, EncryptionContext, ErrorKind, blob};
 use serde_json::json;
 
 use super::Common;
-use super::encrypt::SUFFIX;
+use super::encrypt::EXTENSION;
 use crate::failure::Failure;
 use crate::input::{Input, read_full};
 use crate::keyring::{LocalKeyring, MessageKeys};
@@ -56,7 +56,7 @@ impl Decrypt {
         }
         let context = super::context(&self.context)?;
         let keyring = common.keyring.open()?;
-        super::for_each(&self.files, |file| {
+        super::for_each(&self.files, common.report, |file| {
             let to = self.destination(file)?;
             if common.report.json && to == Destination::Stdout {
                 return Err(
@@ -65,7 +65,7 @@ impl Decrypt {
             }
             let input = Input::open(file)?;
             let name = input.name.clone();
-            self.decrypt(common, input, &to, &context, &keyring).map_err(|failure| failure.about(&name))
+            self.decrypt(common, input, &to, &context, &keyring).map_err(|failure| failure.of_input().about(&name))
         })
     }
 
@@ -76,9 +76,9 @@ impl Decrypt {
         if file == Path::new("-") {
             return Ok(Destination::Stdout);
         }
-        match file.to_str().and_then(|name| name.strip_suffix(SUFFIX)).filter(|name| !name.is_empty()) {
-            Some(name) => Ok(Destination::File(name.into())),
-            None => Err(Failure::usage(format!("the name does not end in {SUFFIX}"))
+        match file.extension().filter(|extension| *extension == EXTENSION) {
+            Some(_) => Ok(Destination::File(file.with_extension(""))),
+            None => Err(Failure::usage(format!("the name does not end in .{EXTENSION}"))
                 .about(file.display())
                 .hint("Say where to write with -o FILE; -o - is standard output.")),
         }
@@ -108,29 +108,16 @@ impl Decrypt {
             .with_context(context.clone())
             .with_commitment_policy(policy)
             .with_max_frame_len(self.max_frame_length)
+            // Only what can be taken back may be written before it is verified.
             .with_unverified_release(true);
         let reader = MessageReader { options, keyring, asks_for_context: !context.is_empty() };
         let (name, len) = (input.name.clone(), input.len);
-        let watched = |input| Watched::new(input, &name, len, common.report.quiet);
-
-        let written = if *to == Destination::Stdout && is_signed(start) {
-            // Twice: once to verify, once to write. A pipe is kept meanwhile, as it is: encrypted.
-            let mut spool;
-            let file = match input.as_seekable() {
-                Some(file) => file,
-                None => {
-                    spool = tempfile::tempfile()?;
-                    spool.write_all(start)?;
-                    std::io::copy(&mut input, &mut spool)?;
-                    &mut spool
-                }
-            };
-            file.seek(SeekFrom::Start(0))?;
-            reader.copy(&mut *file, &mut std::io::sink())?;
-            file.seek(SeekFrom::Start(0))?;
-            reader.to_output(&mut *file, to, self.force)?
+        let input = Cursor::new(start.to_vec()).chain(Watched::new(input, &name, len, common.report.quiet));
+        let output = Output::create(to, self.force, 0o600)?;
+        let written = if is_signed(start) && !output.can_be_taken_back() {
+            reader.verify_then_write(input, output, to)?
         } else {
-            reader.to_output(Cursor::new(start.to_vec()).chain(watched(input)), to, self.force)?
+            reader.write(input, output, to)?
         };
         self.done(common, &name, to, written)
     }
@@ -150,8 +137,7 @@ impl Decrypt {
         let rest = input.read_small(blob::MAX_BLOB as u64)?;
         let sealed = [start, &rest].concat();
         let made_by = blob::material_id(&sealed)?;
-        let record = keyring.record(&made_by.key.to_string())?;
-        let plaintext = keyring.key(&record)?.decrypt(&sealed, context, &Call::default()).map_err(|error| {
+        let plaintext = keyring.material(made_by)?.decrypt(&sealed, context, &Call::default()).map_err(|error| {
             let rejected = error.kind() == ErrorKind::Rejected;
             let failure = Failure::from(error);
             if rejected {
@@ -168,7 +154,7 @@ impl Decrypt {
         if *to != Destination::Stdout {
             common.report.done(&format!("{name} -> {}  ({}, verified)", to.name(), report::bytes(written)));
         }
-        common.report.record(|| json!({ "input": name, "output": to.name(), "plaintextBytes": written }))
+        common.report.record(|| json!({ "Input": name, "Output": to.name(), "PlaintextBytes": written }))
     }
 }
 
@@ -179,24 +165,35 @@ struct MessageReader<'a> {
 }
 
 impl MessageReader<'_> {
-    fn to_output(&self, input: impl Read, to: &Destination, force: bool) -> Result<u64, Failure> {
-        let mut output = Output::create(to, force, 0o600)?;
-        let written = self.copy(input, &mut output)?;
+    fn write(&self, input: impl Read, mut output: Output, to: &Destination) -> Result<u64, Failure> {
+        let written = self.copy(input, &mut output, to)?;
         output.commit()?;
         Ok(written)
     }
 
-    fn copy(&self, input: impl Read, output: &mut impl Write) -> Result<u64, Failure> {
+    /// Reads twice: once to verify, once to write. What was verified is kept meanwhile as it is, encrypted, where
+    /// nobody can change it: in a file without a name.
+    fn verify_then_write(&self, mut input: impl Read, output: Output, to: &Destination) -> Result<u64, Failure> {
+        let mut spool = tempfile::tempfile()?;
+        std::io::copy(&mut input, &mut spool)?;
+        spool.seek(SeekFrom::Start(0))?;
+        self.copy(&spool, &mut std::io::sink(), to)?;
+        spool.seek(SeekFrom::Start(0))?;
+        self.write(&spool, output, to)
+    }
+
+    fn copy(&self, input: impl Read, output: &mut impl Write, to: &Destination) -> Result<u64, Failure> {
         let keys = MessageKeys::new(self.keyring, self.asks_for_context);
-        let mut reader =
-            DecryptReader::new(input, &keys, &self.options, &Call::default()).map_err(|error| keys.explain(error))?;
+        let provider = WrappingKeys::new().with(&keys);
+        let mut reader = DecryptReader::new(input, &provider, &self.options, &Call::default())
+            .map_err(|error| keys.explain(error))?;
         let mut count = 0;
         loop {
             let frame = reader.fill_buf().map_err(|error| keys.explain(error.into()))?;
             if frame.is_empty() {
                 return Ok(count);
             }
-            output.write_all(frame)?;
+            output.write_all(frame).map_err(|error| Failure::from(error).about(to.name()))?;
             let len = frame.len();
             count += len as u64;
             reader.consume(len);

@@ -17,8 +17,8 @@ use crate::output::{Destination, Output, refuse_terminal};
 use crate::progress::Watched;
 use crate::report;
 
-/// What is added to a file's name.
-pub(crate) const SUFFIX: &str = ".kms";
+/// What is added to a file's name, behind a dot.
+pub(crate) const EXTENSION: &str = "kms";
 /// Bytes read and encrypted at once, in frames.
 const READ: usize = 256 * 1024;
 
@@ -96,10 +96,10 @@ impl Encrypt {
         let options = self.options()?;
         // A mistyped name is no reason to make a keyring.
         if let [file] = self.files.as_slice() {
-            Input::open(file)?;
+            Input::check(file)?;
         }
         let (keys, names) = self.keys(common)?;
-        super::for_each(&self.files, |file| self.encrypt(common, file, &options, &keys, &names))
+        super::for_each(&self.files, common.report, |file| self.encrypt(common, file, &options, &keys, &names))
     }
 
     fn options(&self) -> Result<EncryptOptions, Failure> {
@@ -120,7 +120,7 @@ impl Encrypt {
     }
 
     /// The keys to encrypt under, and what to call them.
-    fn keys(&self, common: &Common) -> Result<(WrappingKeys, Vec<KeyName>), Failure> {
+    fn keys(&self, common: &Common) -> Result<(WrappingKeys<'static>, Vec<KeyName>), Failure> {
         let (keyring, records) = if self.keys.is_empty() {
             let (keyring, record) = common.keyring.default_key(common.report)?;
             (keyring, vec![record])
@@ -144,7 +144,7 @@ impl Encrypt {
         common: &Common,
         file: &Path,
         options: &EncryptOptions,
-        keys: &WrappingKeys,
+        keys: &WrappingKeys<'_>,
         names: &[KeyName],
     ) -> Result<(), Failure> {
         let to = match &self.output {
@@ -152,7 +152,8 @@ impl Encrypt {
             None if file == Path::new("-") => Destination::Stdout,
             None => {
                 let mut name = file.as_os_str().to_owned();
-                name.push(SUFFIX);
+                name.push(".");
+                name.push(EXTENSION);
                 Destination::File(name.into())
             }
         };
@@ -163,13 +164,13 @@ impl Encrypt {
         let input = Input::open(file)?;
         let (name, len, mode) = (input.name.clone(), input.len, input.mode.unwrap_or(0o600));
         let output = Counted { inner: Output::create(&to, self.force, mode)?, count: 0 };
-        let (call, about) = (Call::default(), |failure: Failure| failure.about(&name));
+        let writing = |failure: Failure| failure.about(to.name());
 
-        let mut writer = EncryptWriter::new(output, keys, options, &SystemRandom, &call)?;
+        let mut writer = EncryptWriter::new(output, keys, options, &SystemRandom, &Call::default())?;
         let mut input = Watched::new(input, &name, len, common.report.quiet);
-        let plaintext_len = copy(&mut input, &mut writer).map_err(about)?;
+        let plaintext_len = copy(&mut input, &mut writer, &name, &to.name())?;
         drop(input);
-        let output = writer.finish()?;
+        let output = writer.finish().map_err(|error| writing(error.into()))?;
         let message_len = output.count;
         output.inner.commit()?;
 
@@ -182,11 +183,11 @@ impl Encrypt {
         ));
         common.report.record(|| {
             json!({
-                "input": name,
-                "output": to.name(),
-                "keyIds": names.iter().map(|key| &key.arn).collect::<Vec<_>>(),
-                "plaintextBytes": plaintext_len,
-                "messageBytes": message_len,
+                "Input": name,
+                "Output": to.name(),
+                "KeyIds": names.iter().map(|key| &key.arn).collect::<Vec<_>>(),
+                "PlaintextBytes": plaintext_len,
+                "MessageBytes": message_len,
             })
         })
     }
@@ -198,13 +199,13 @@ struct KeyName {
 }
 
 /// Encrypts all of `input`; returns how much that was.
-fn copy(input: &mut impl Read, writer: &mut impl Write) -> Result<u64, Failure> {
+fn copy(input: &mut impl Read, writer: &mut impl Write, from: &str, to: &str) -> Result<u64, Failure> {
     let mut buffer = Zeroizing::new(vec![0; READ]);
     let mut count = 0;
     loop {
-        let len = read_full(input, &mut buffer)?;
+        let len = read_full(input, &mut buffer).map_err(|error| Failure::from(error).about(from))?;
         let Some(read) = buffer.get(..len).filter(|read| !read.is_empty()) else { return Ok(count) };
-        writer.write_all(read)?;
+        writer.write_all(read).map_err(|error| Failure::from(error).about(to))?;
         count += len as u64;
     }
 }

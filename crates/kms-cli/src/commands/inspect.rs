@@ -49,12 +49,12 @@ impl Inspect {
         if start.first() == Some(&blob::VERSION) {
             return inspect_blob(common, &name, &start);
         }
-        inspect_message(common, &name, start, input).map_err(|failure| failure.about(&name))
+        inspect_message(common, &name, start, input).map_err(|failure| failure.of_input().about(&name))
     }
 }
 
 fn inspect_blob(common: &Common, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let id = blob::material_id(bytes).map_err(|error| Failure::from(error).about(name))?;
+    let id = blob::material_id(bytes).map_err(|error| Failure::from(error).of_input().about(name))?;
     let rows = vec![
         vec!["kind".into(), "ciphertext blob, version 1".into()],
         vec!["key id".into(), id.key.to_string()],
@@ -62,7 +62,7 @@ fn inspect_blob(common: &Common, name: &str, bytes: &[u8]) -> Result<(), Failure
     ];
     common.report.result(
         &report::table(&rows),
-        || json!({ "kind": "ciphertextBlob", "keyId": id.key.to_string(), "generation": id.generation }),
+        || json!({ "Kind": "CiphertextBlob", "KeyId": id.key.to_string(), "Generation": id.generation }),
     )
 }
 
@@ -165,14 +165,17 @@ fn text(header: &Header<'_>, body: &Body, whole: bool) -> String {
     ];
     let mut label = "context";
     for (key, value) in header.context.clone() {
-        rows.push(vec![std::mem::take(&mut label).into(), format!("{}={}", printable(key), printable(value))]);
+        rows.push(vec![
+            std::mem::take(&mut label).into(),
+            format!("{}={}", report::printable(key), report::printable(value)),
+        ]);
     }
     if !label.is_empty() {
         rows.push(vec![label.into(), "none".into()]);
     }
     label = "keys";
     for key in &header.encrypted_data_keys {
-        rows.push(vec![std::mem::take(&mut label).into(), printable(&key_name(key))]);
+        rows.push(vec![std::mem::take(&mut label).into(), report::printable(&key_name(key))]);
     }
     let frames = match header.content {
         Content::Framed(len) => format!("{} of {}", body.units, report::bytes(len.into())),
@@ -196,10 +199,10 @@ fn to_json(name: &str, header: &Header<'_>, body: &Body, whole: bool) -> Value {
         .iter()
         .map(|key| {
             json!({
-                "providerId": key.provider_id,
-                "keyId": key_name(key),
-                "providerInfo": Base64::encode_string(&key.provider_info),
-                "ciphertextBytes": key.ciphertext.len(),
+                "ProviderId": key.provider_id,
+                "KeyId": key_name(key),
+                "ProviderInfo": Base64::encode_string(&key.provider_info),
+                "CiphertextBytes": key.ciphertext.len(),
             })
         })
         .collect();
@@ -208,29 +211,24 @@ fn to_json(name: &str, header: &Header<'_>, body: &Body, whole: bool) -> Value {
         Content::NonFramed => Value::Null,
     };
     json!({
-        "kind": "message",
-        "file": name,
-        "version": suite.version(),
-        "algorithmSuite": { "id": format!("{:04x}", suite.id()), "name": suite.as_str(),
-                            "committing": suite.commits(), "signed": suite.is_signed() },
-        "messageId": hex(header.message_id),
-        "encryptionContext": context,
-        "encryptedDataKeys": keys,
-        "frameLength": frame_len,
-        "frames": body.units,
-        "plaintextBytes": body.plaintext,
-        "headerBytes": header.len,
-        "bodyBytes": body.bytes,
-        "signatureBytes": body.signature,
-        "whole": whole,
+        "Kind": "Message",
+        "File": name,
+        "Version": suite.version(),
+        "AlgorithmSuite": { "Id": format!("{:04x}", suite.id()), "Name": suite.as_str(),
+                            "Committing": suite.commits(), "Signed": suite.is_signed() },
+        "MessageId": hex(header.message_id),
+        "EncryptionContext": context,
+        "EncryptedDataKeys": keys,
+        "FrameLength": frame_len,
+        "Frames": body.units,
+        "PlaintextBytes": body.plaintext,
+        "HeaderBytes": header.len,
+        "BodyBytes": body.bytes,
+        "SignatureBytes": body.signature,
+        "Whole": whole,
     })
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Text from a stranger, without what could steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }

@@ -144,11 +144,8 @@ impl NewKey {
 
     /// Names and describes a key that was just made, and shows it.
     fn finish(&self, common: &Common, keyring: &LocalKeyring, id: KeyId) -> Result<(), Failure> {
-        let record = keyring.named(id, self.alias.as_deref().map(alias).as_deref())?;
-        if let Some(text) = &self.description {
-            keyring.keyring().set_description(id, text, &Call::default())?;
-        }
-        let record = keyring.keyring().record(id).unwrap_or(record);
+        let alias = self.alias.as_deref().map(alias);
+        let record = keyring.named(id, alias.as_deref(), self.description.as_deref())?;
         common.report.result(&text(&record), || to_json(&record, None))
     }
 }
@@ -157,8 +154,8 @@ impl Create {
     fn run(self, common: &Common) -> Result<(), Failure> {
         let keyring = common.keyring.open_or_create(common.report)?;
         let usage = self.new.usage_of(self.spec);
-        let record = keyring.create(self.spec, usage, None)?;
-        self.new.finish(common, &keyring, record.id)
+        let id = keyring.create(self.spec, usage)?;
+        self.new.finish(common, &keyring, id)
     }
 }
 
@@ -248,7 +245,7 @@ impl Delete {
             keyring.keyring().destroy(&at, &Call::default())?;
         }
         common.report.done(&format!("Destroyed {}", record.id));
-        common.report.record(|| json!({ "keyId": record.id.to_string(), "destroyed": true }))
+        common.report.record(|| json!({ "KeyId": record.id.to_string(), "Destroyed": true }))
     }
 }
 
@@ -257,12 +254,14 @@ fn confirm(record: &KeyRecord) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(not_sure());
     }
-    eprint!(
+    let mut terminal = std::io::stderr();
+    write!(
+        terminal,
         "{}\nEverything encrypted under this key will be lost for ever.\nType the first 8 characters of its id to \
          delete it: ",
         text(record)
-    );
-    std::io::stderr().flush()?;
+    )?;
+    terminal.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     let id = record.id.to_string();

@@ -1,6 +1,5 @@
 //! `kms sign` and `kms verify`.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding};
@@ -11,7 +10,7 @@ use serde_json::json;
 
 use super::Common;
 use crate::failure::Failure;
-use crate::input::Input;
+use crate::input::{Input, read_full};
 use crate::keyring::arn;
 use crate::output::{Destination, refuse_terminal, write_small};
 use crate::progress::Watched;
@@ -101,7 +100,6 @@ impl Sign {
                 "KeyId": arn(record.id),
                 "SigningAlgorithm": algorithm.as_str(),
                 "Signature": Base64::encode_string(&signature),
-                "output": to.name(),
             })
         })
     }
@@ -133,7 +131,7 @@ impl Verify {
             }
         })?;
         common.report.done(&format!("{name}: good signature by {by} ({algorithm})"));
-        common.report.record(|| json!({ "SignatureValid": true, "SigningAlgorithm": algorithm.as_str(), "key": by }))
+        common.report.record(|| json!({ "SignatureValid": true, "SigningAlgorithm": algorithm.as_str(), "Key": by }))
     }
 
     fn public_key(&self, common: &Common) -> Result<(PublicKey, String), Failure> {
@@ -174,7 +172,7 @@ fn digest(common: &Common, file: &Path, algorithm: SigningAlgorithm) -> Result<V
     let mut hasher = Hasher::new(algorithm.hash());
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        let len = input.read(&mut buffer).map_err(|error| Failure::from(error).about(&name))?;
+        let len = read_full(&mut input, &mut buffer).map_err(|error| Failure::from(error).about(&name))?;
         match buffer.get(..len) {
             Some(read) if !read.is_empty() => hasher.update(read),
             _ => return Ok(hasher.finish()),

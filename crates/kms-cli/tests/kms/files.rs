@@ -1,6 +1,6 @@
 //! What happens to files.
 
-use crate::{Home, mode};
+use crate::{Home, mode, set_mode};
 
 #[test]
 fn nothing_is_overwritten_unasked() {
@@ -44,11 +44,30 @@ fn a_damaged_message_leaves_no_output() {
 }
 
 #[test]
+fn a_link_leads_to_what_is_replaced() {
+    let home = Home::with_key();
+    home.write("note", "a note");
+    home.write("target", "old");
+    std::os::unix::fs::symlink("target", home.path("link")).unwrap();
+    home.ok(&["encrypt", "note", "-o", "link", "--force"]);
+    assert!(home.path("link").is_symlink());
+    assert_eq!(home.ok(&["decrypt", "target", "-o", "-"]).stdout, b"a note");
+}
+
+#[test]
+fn a_full_device_is_what_failed() {
+    let home = Home::with_key();
+    home.write("note", "a note");
+    let run = home.run(&["encrypt", "note", "-o", "/dev/full"]);
+    assert_eq!(run.status, 1);
+    assert!(run.stderr.contains("/dev/full: No space left"), "{}", run.stderr);
+}
+
+#[test]
 fn permissions_do_not_widen() {
-    use std::os::unix::fs::PermissionsExt;
     let home = Home::with_key();
     let path = home.write("note", "a note");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    set_mode(&path, 0o640);
     home.ok(&["encrypt", "note"]);
     assert_eq!(mode(&home.path("note.kms")) & !0o640, 0);
     home.ok(&["decrypt", "note.kms", "-o", "again"]);
@@ -65,6 +84,13 @@ fn several_files_and_one_that_fails() {
     assert!(run.stderr.contains("missing"), "{}", run.stderr);
     assert_eq!(home.names(), ["a", "a.kms", "c", "c.kms"]);
     assert_eq!(home.run(&["encrypt", "a", "c", "-o", "both"]).status, 2);
+
+    // For machines, a line of JSON for each.
+    let run = home.run(&["encrypt", "a", "missing", "c", "--json", "--force"]);
+    let lines: Vec<serde_json::Value> = run.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!((&lines[0]["Input"], &lines[2]["Output"]), (&"a".into(), &"c.kms".into()));
+    assert_eq!((&lines[1]["Input"], &lines[1]["Error"]["Status"]), (&"missing".into(), &1.into()));
 }
 
 #[test]
@@ -80,7 +106,7 @@ fn the_context_is_bound() {
     assert_eq!(run.status, 3);
     assert!(run.stderr.contains("--context"), "{}", run.stderr);
     assert!(!home.path("2").exists());
-    assert_eq!(home.json(&["inspect", "note.kms"])["encryptionContext"]["tenant"], "42");
+    assert_eq!(home.json(&["inspect", "note.kms"])["EncryptionContext"]["tenant"], "42");
 }
 
 #[test]
@@ -90,10 +116,10 @@ fn inspect_tells_without_a_key() {
     home.ok(&["encrypt", "note", "--sign", "--frame-length", "100", "-c", "evil=\u{1b}[31m"]);
     std::fs::remove_file(home.path("keyring")).unwrap();
     let facts = home.json(&["inspect", "note.kms"]);
-    assert_eq!((&facts["frames"], &facts["plaintextBytes"]), (&3.into(), &250.into()));
-    assert_eq!((&facts["algorithmSuite"]["id"], &facts["whole"]), (&"0578".into(), &true.into()));
+    assert_eq!((&facts["Frames"], &facts["PlaintextBytes"]), (&3.into(), &250.into()));
+    assert_eq!((&facts["AlgorithmSuite"]["Id"], &facts["Whole"]), (&"0578".into(), &true.into()));
     let message = home.read("note.kms");
-    let total = facts["headerBytes"].as_u64().unwrap() + facts["bodyBytes"].as_u64().unwrap();
+    let total = facts["HeaderBytes"].as_u64().unwrap() + facts["BodyBytes"].as_u64().unwrap();
     assert_eq!(total, message.len() as u64);
     let run = home.ok(&["inspect", "note.kms"]);
     assert!(!run.text().contains('\u{1b}'), "a stranger's text steers the terminal");
@@ -109,7 +135,7 @@ fn older_suites_are_written_on_request_and_can_be_refused() {
     let home = Home::with_key();
     home.write("note", "a note");
     home.ok(&["encrypt", "note", "--suite", "0178"]);
-    assert_eq!(home.json(&["inspect", "note.kms"])["version"], 1);
+    assert_eq!(home.json(&["inspect", "note.kms"])["Version"], 1);
     let run = home.run(&["decrypt", "note.kms", "-o", "-", "--require-commitment"]);
     assert_eq!((run.status, run.stdout.len()), (3, 0));
     assert_eq!(home.ok(&["decrypt", "note.kms", "-o", "-"]).stdout, b"a note");

@@ -1,6 +1,6 @@
 //! From nothing to an encrypted file.
 
-use crate::{Home, mode};
+use crate::{Home, mode, set_mode};
 
 #[test]
 fn one_command_makes_all_that_is_needed_and_says_so() {
@@ -37,9 +37,13 @@ fn a_mistyped_name_makes_nothing() {
 #[test]
 fn a_passphrase_opens_the_keyring_instead() {
     let home = Home::new();
-    home.write("passphrase", "correct horse battery staple\n");
-    home.write("wrong", "incorrect horse battery staple\n");
-    home.write("short", "horse\n");
+    for (name, text) in [
+        ("passphrase", "correct horse battery staple\n"),
+        ("wrong", "incorrect horse battery staple\n"),
+        ("short", "horse\n"),
+    ] {
+        set_mode(&home.write(name, text), 0o600);
+    }
     home.write("note", "a note");
     assert_eq!(home.run(&["encrypt", "note", "--passphrase-file", "short"]).status, 2);
     let run = home.ok(&["encrypt", "note", "--passphrase-file", "passphrase"]);
@@ -53,6 +57,11 @@ fn a_passphrase_opens_the_keyring_instead() {
     assert!(run.stderr.contains("--passphrase-file"), "{}", run.stderr);
     let run = home.ok(&["decrypt", "note.kms", "-o", "-", "--passphrase-file", "passphrase"]);
     assert_eq!(run.stdout, b"a note");
+
+    set_mode(&home.path("passphrase"), 0o640);
+    let run = home.run(&["decrypt", "note.kms", "-o", "-", "--passphrase-file", "passphrase"]);
+    assert_eq!(run.status, 4);
+    assert!(run.stderr.contains("chmod 600"), "{}", run.stderr);
 }
 
 #[test]

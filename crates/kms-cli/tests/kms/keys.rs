@@ -33,8 +33,15 @@ fn names_lead_to_keys() {
     let run = home.run(&["key", "show", "nope"]);
     assert_eq!(run.status, 4, "{}", run.stderr);
     assert!(run.stderr.contains("kms key list"), "{}", run.stderr);
-    // A taken alias leaves no key without a name behind.
+    // A taken alias leaves no key without a name behind, and a description that is too long none with one.
     assert_ne!(home.run(&["key", "create", "--alias", "default"]).status, 0);
+    assert_ne!(home.run(&["key", "create", "--alias", "long", "--description", &"x".repeat(10_000)]).status, 0);
+    // An alias that looks like the id of another key does not stand before it.
+    let default = home.json(&["key", "show", "default"])["KeyId"].as_str().unwrap().to_owned();
+    home.ok(&["key", "create", "--alias", &default]);
+    assert_eq!(home.json(&["key", "show", &default])["KeyId"], default);
+    home.ok(&["key", "delete", &format!("alias/{default}"), "--yes"]);
+    assert_eq!(home.json(&["key", "show", &default])["KeyId"], default);
     assert_eq!(home.json(&["key", "list"]).as_array().unwrap().len(), 2);
 }
 
@@ -83,6 +90,13 @@ fn openssl_verifies_what_an_imported_key_signs() {
         openssl(&["dgst", "-sha256", "-verify", &public, "-signature", &signature, "note"]);
         // Without a keyring, too.
         home.ok(&["verify", "note", "-s", &signature, "-p", &public, "-a", algorithm, "--keyring", "none"]);
+    }
+    for bits in ["2040", "1024"] {
+        openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", &format!("rsa_keygen_bits:{bits}"), "-out", "odd.pem"]);
+        openssl(&["pkey", "-in", "odd.pem", "-pubout", "-out", "odd.pub"]);
+        let run = home.run(&["key", "import", "odd.pem", "--spec", "RSA_2048"]);
+        assert_eq!(run.status, 2, "{bits}: {}", run.stderr);
+        assert_eq!(home.run(&["verify", "note", "-s", "rsa.sig", "-p", "odd.pub"]).status, 2, "{bits}");
     }
     home.write("note", "another note");
     let run = home.run(&["verify", "note", "-s", "ec.sig", "-k", "ec"]);

@@ -4,6 +4,7 @@
 
 mod files;
 mod first_use;
+mod hostile;
 mod keys;
 mod pages;
 mod signals;
@@ -106,6 +107,12 @@ impl Run {
     fn text(&self) -> &str {
         core::str::from_utf8(&self.stdout).unwrap()
     }
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[cfg(unix)]

@@ -49,6 +49,45 @@ fn a_signed_message_reaches_standard_output_only_verified() {
     assert_eq!((child.wait().unwrap().code(), out.len()), (Some(3), 0));
 }
 
+/// A pipe with a name, a device, a link to either: what has been written there cannot be taken back.
+#[test]
+fn a_forged_message_reaches_no_pipe_either() {
+    let home = Home::with_key();
+    let mut forged = home.pipe(&["encrypt", "-", "--sign"], &vec![b'x'; 300_000]).stdout;
+    home.write("good.kms", &forged);
+    *forged.last_mut().unwrap() ^= 1;
+    home.write("forged.kms", &forged);
+    assert!(std::process::Command::new("mkfifo").arg(home.path("fifo")).status().unwrap().success());
+    for (name, status, len) in [("good.kms", 0, 300_000), ("forged.kms", 3, 0)] {
+        for to in ["fifo", "/dev/stdout"] {
+            let mut child = home
+                .command(&["decrypt", name, "-o", to])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let mut out = Vec::new();
+            if to == "fifo" {
+                std::fs::File::open(home.path("fifo")).unwrap().read_to_end(&mut out).unwrap();
+            } else {
+                child.stdout.take().unwrap().read_to_end(&mut out).unwrap();
+            }
+            assert_eq!((child.wait().unwrap().code(), out.len()), (Some(status), len), "{name} to {to}");
+        }
+    }
+}
+
+#[test]
+fn a_pipe_with_a_name_is_read_whole() {
+    let home = Home::with_key();
+    assert!(std::process::Command::new("mkfifo").arg(home.path("fifo")).status().unwrap().success());
+    let mut child = home.command(&["encrypt", "fifo", "-o", "out.kms"]).stderr(Stdio::null()).spawn().unwrap();
+    let plaintext = vec![b'x'; 200_000];
+    std::fs::File::options().write(true).open(home.path("fifo")).unwrap().write_all(&plaintext).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(home.ok(&["decrypt", "out.kms", "-o", "-"]).stdout == plaintext);
+}
+
 #[test]
 fn data_keys_come_back_from_their_blob() {
     use base64ct::{Base64, Encoding};
@@ -61,7 +100,7 @@ fn data_keys_come_back_from_their_blob() {
     let refused = home.pipe(&["decrypt", "-"], &blob);
     assert_eq!((refused.status, refused.stdout.len()), (3, 0));
     home.write("blob", &blob);
-    assert_eq!(home.json(&["inspect", "blob"])["kind"], "ciphertextBlob");
+    assert_eq!(home.json(&["inspect", "blob"])["Kind"], "CiphertextBlob");
     assert!(home.json(&["generate-data-key", "--without-plaintext"]).get("Plaintext").is_none());
 }
 
@@ -97,4 +136,8 @@ fn nobody_reading_is_no_panic() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Nor is nobody reading what goes wrong.
+    let mut child = home.command(&["decrypt", "missing.kms"]).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }

@@ -145,6 +145,11 @@ impl<P> DataKeyCache<P> {
         self.entries.with(|entries| CacheStats { entries: entries.by_id.len(), ..entries.stats })
     }
 
+    /// Drops the entries that are past their age. Every request does so too; an idle service calls this.
+    pub fn evict_expired(&self) {
+        self.entries.with(|entries| entries.drop_expired((self.clock)(), &self.limits));
+    }
+
     /// Drops all entries.
     pub fn clear(&self) {
         self.entries.with(|entries| {
@@ -158,11 +163,8 @@ impl<P> DataKeyCache<P> {
 impl Entries {
     /// The entry, if it is young enough and has `messages` and `bytes` left; those are then used.
     fn take(&mut self, id: &Id, now: Duration, limits: &CacheLimits, messages: u32, bytes: u64) -> Option<Value> {
+        self.drop_expired(now, limits);
         let entry = self.by_id.get_mut(id)?;
-        if now.checked_sub(entry.made).is_none_or(|age| age >= limits.max_age) {
-            self.remove(id);
-            return None;
-        }
         // One large message is no reason to drop what still serves small ones; `put` replaces it if a new one is made.
         let messages = entry.messages.checked_add(messages).filter(|&sum| sum <= limits.max_messages)?;
         let bytes = entry.bytes.checked_add(bytes).filter(|&sum| sum <= limits.max_bytes)?;
@@ -172,6 +174,13 @@ impl Entries {
         self.by_use.insert(self.uses, id.clone());
         self.stats.hits += 1;
         Some(entry.value.clone())
+    }
+
+    fn drop_expired(&mut self, now: Duration, limits: &CacheLimits) {
+        let expired = |entry: &Entry| now.checked_sub(entry.made).is_none_or(|age| age >= limits.max_age);
+        while let Some(id) = self.by_id.iter().find_map(|(id, entry)| expired(entry).then(|| id.clone())) {
+            self.remove(&id);
+        }
     }
 
     fn remove(&mut self, id: &Id) {
@@ -218,14 +227,13 @@ impl<P: MaterialsProvider> MaterialsProvider for DataKeyCache<P> {
             return self.provider.encryption_materials(request);
         };
         let id = entry_id(1, request.suite.id(), request.context, &[]);
-        let now = (self.clock)();
-        if let Some(Value::Encryption(found)) =
-            self.entries.with(|entries| entries.take(&id, now, &self.limits, 1, bytes))
-        {
+        let found = self.entries.with(|entries| entries.take(&id, (self.clock)(), &self.limits, 1, bytes));
+        if let Some(Value::Encryption(found)) = found {
             return Ok(found);
         }
         self.entries.with(|entries| entries.stats.misses += 1);
-        // The lock is not held while the backend works.
+        // Old before it is there, if anything. The lock is not held while the backend works.
+        let now = (self.clock)();
         let made = self.provider.encryption_materials(request)?;
         let value = Value::Encryption(made.clone());
         self.entries.with(|entries| entries.put(id, now, &self.limits, value, 1, bytes));
@@ -242,12 +250,12 @@ impl<P: MaterialsProvider> MaterialsProvider for DataKeyCache<P> {
             key.write(&mut keys)?;
         }
         let id = entry_id(2, request.suite.id(), request.context, &keys);
-        let now = (self.clock)();
-        if let Some(Value::Decryption(found)) = self.entries.with(|entries| entries.take(&id, now, &self.limits, 0, 0))
-        {
+        let found = self.entries.with(|entries| entries.take(&id, (self.clock)(), &self.limits, 0, 0));
+        if let Some(Value::Decryption(found)) = found {
             return Ok(found);
         }
         self.entries.with(|entries| entries.stats.misses += 1);
+        let now = (self.clock)();
         let made = self.provider.decryption_materials(request)?;
         let value = Value::Decryption(made.clone());
         self.entries.with(|entries| entries.put(id, now, &self.limits, value, 0, 0));

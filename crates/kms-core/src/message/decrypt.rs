@@ -41,11 +41,13 @@ pub enum Advance {
     /// Nothing: the same input again, with at least this many bytes of output.
     NeedOutput(usize),
     /// The header is authentic, see [`Decryptor::header`]; `consumed` bytes of input are done with.
+    #[non_exhaustive]
     Header {
         /// Bytes of input.
         consumed: usize,
     },
     /// Plaintext is in the front of the output.
+    #[non_exhaustive]
     Plaintext {
         /// Bytes of input.
         consumed: usize,
@@ -90,7 +92,7 @@ impl<'k> Decryptor<'k> {
     /// Nothing read yet.
     #[must_use]
     pub fn new(keys: &'k dyn MaterialsProvider, options: &DecryptOptions, call: &Call) -> Self {
-        Self { keys, options: options.clone(), call: *call, header: None, state: State::Header }
+        Self { keys, options: options.clone(), call: call.clone(), header: None, state: State::Header }
     }
 
     /// The header, once it is authentic.

@@ -164,7 +164,7 @@ impl<'r> Encryptor<'r> {
         let materials = keys.encryption_materials(&request)?;
         // Again: what a cache or a provider of the caller's answers is not what was asked until it is checked.
         options.commitment_policy.check_encrypt(materials.suite)?;
-        if materials.suite != suite || materials.encrypted_data_keys.is_empty() {
+        if !materials.answer(&request)? {
             return Err(Error::with_detail(ErrorKind::Internal, "the materials are not those that were asked for"));
         }
 
@@ -218,14 +218,14 @@ impl<'r> Encryptor<'r> {
     /// How many bytes of output [`seal_frame`](Self::seal_frame) needs.
     #[must_use]
     pub const fn sealed_frame_len(&self) -> usize {
-        self.frame_len() + FRAME_OVERHEAD
+        self.frame_len().saturating_add(FRAME_OVERHEAD)
     }
 
     /// How many bytes of output [`seal_final`](Self::seal_final) needs at most, for this much plaintext.
     #[must_use]
     pub fn sealed_final_bound(&self, plaintext_len: usize) -> usize {
         let footer = self.materials.suite.signature().map_or(0, |signature| 2 + signature.max_len);
-        plaintext_len + FINAL_FRAME_OVERHEAD + footer
+        plaintext_len.saturating_add(FINAL_FRAME_OVERHEAD + footer)
     }
 
     /// Encrypts a full frame into the front of `out` and returns how many bytes it has there.
@@ -255,6 +255,9 @@ impl<'r> Encryptor<'r> {
         if plaintext.len() > self.frame_len() {
             return Err(Error::invalid_input("more than a frame is left"));
         }
+        if out.len() < self.sealed_final_bound(plaintext.len()) {
+            return Err(Error::invalid_input("output buffer too short"));
+        }
         let len = self.seal(UnitKind::Final, plaintext, out)?;
         match (self.signer, &self.materials.signing_key) {
             (None, _) => Ok(len),
@@ -271,13 +274,13 @@ impl<'r> Encryptor<'r> {
     }
 
     fn seal(&mut self, kind: UnitKind, plaintext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        if let Some(left) = &mut self.left {
-            let len = u64::try_from(plaintext.len()).map_err(|_| ErrorKind::InvalidInput)?;
-            *left = left
-                .checked_sub(len)
-                .ok_or_else(|| Error::invalid_input("the plaintext is longer than the options say"))?;
-        }
+        let plaintext_len = u64::try_from(plaintext.len()).map_err(|_| ErrorKind::InvalidInput)?;
+        let left = match self.left.map(|left| left.checked_sub(plaintext_len)) {
+            Some(None) => return Err(Error::invalid_input("the plaintext is longer than the options say")),
+            left => left.flatten(),
+        };
         let len = self.frames.seal(kind, self.next, plaintext, out)?;
+        self.left = left;
         if let Some(signer) = &mut self.signer {
             signer.update(out.get(..len).unwrap_or_default());
         }
@@ -324,8 +327,12 @@ pub fn encrypt(
     // A last full frame is the final one.
     let frames = plaintext.len().saturating_sub(1) / encryptor.frame_len();
     let (full, last) = plaintext.split_at_checked(frames * encryptor.frame_len()).ok_or(ErrorKind::Internal)?;
-    let whole =
-        encryptor.header().len() + frames * encryptor.sealed_frame_len() + encryptor.sealed_final_bound(last.len());
+    let whole = encryptor
+        .sealed_frame_len()
+        .checked_mul(frames)
+        .and_then(|len| len.checked_add(encryptor.header().len()))
+        .and_then(|len| len.checked_add(encryptor.sealed_final_bound(last.len())))
+        .ok_or_else(|| Error::invalid_input("the message would not fit into memory"))?;
     let mut message = alloc::vec![0; whole];
     let mut at = encryptor.header().len();
     Writer(&mut message).put(encryptor.header())?;

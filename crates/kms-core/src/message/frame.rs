@@ -179,7 +179,10 @@ impl FrameCipher {
     pub(crate) fn seal(&self, kind: UnitKind, number: u32, plaintext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         let len = u32::try_from(plaintext.len()).map_err(|_| ErrorKind::InvalidInput)?;
         let nonce = nonce(number);
-        let mut writer = Writer(out);
+        let overhead = if kind == UnitKind::Final { FINAL_FRAME_OVERHEAD } else { FRAME_OVERHEAD };
+        let whole = plaintext.len().checked_add(overhead).ok_or(ErrorKind::InvalidInput)?;
+        // Before a byte is written: a ciphertext left behind by a failure would be a second use of the nonce.
+        let mut writer = Writer(out.get_mut(..whole).ok_or_else(too_short)?);
         match kind {
             UnitKind::Regular => {
                 writer.put(&number.to_be_bytes())?;
@@ -196,8 +199,7 @@ impl FrameCipher {
         let aad = self.aad(kind, number, u64::from(len));
         let tag = self.cipher.seal(&nonce, aad.bytes(), plaintext, writer.room(plaintext.len())?)?;
         writer.put(&tag)?;
-        let overhead = if kind == UnitKind::Final { FINAL_FRAME_OVERHEAD } else { FRAME_OVERHEAD };
-        Ok(plaintext.len() + overhead)
+        Ok(whole)
     }
 
     /// Opens a unit into `out`, which has the length of its ciphertext.
@@ -215,6 +217,10 @@ impl FrameCipher {
         aad.put(&len.to_be_bytes());
         aad
     }
+}
+
+fn too_short() -> Error {
+    Error::invalid_input("output buffer too short")
 }
 
 fn nonce(number: u32) -> [u8; NONCE_LEN] {
@@ -251,8 +257,7 @@ impl<'a> Writer<'a> {
     /// The next `len` bytes.
     pub(crate) fn room(&mut self, len: usize) -> Result<&'a mut [u8], Error> {
         let out = core::mem::take(&mut self.0);
-        let (room, rest) =
-            out.split_at_mut_checked(len).ok_or_else(|| Error::invalid_input("output buffer too short"))?;
+        let (room, rest) = out.split_at_mut_checked(len).ok_or_else(too_short)?;
         self.0 = rest;
         Ok(room)
     }

@@ -11,6 +11,7 @@ use core::fmt;
 use super::header::EncryptedDataKey;
 use super::signature;
 use super::suite::AlgorithmSuite;
+use super::wrapping::{KmsWrappingKey, RawAesKey, RawRsaKey};
 use crate::primitives::ecc::EccPrivateKey;
 use crate::{Call, EncryptionContext, Error, ErrorKind, RandomSource, Secret};
 
@@ -122,6 +123,22 @@ impl EncryptionMaterials {
     }
 }
 
+impl EncryptionMaterials {
+    /// Whether these are the materials that `request` asks for: the suite, a data key of its length, every pair of
+    /// the context and nothing but the signature's public key besides, and that public key for suites that sign.
+    pub(crate) fn answer(&self, request: &EncryptionRequest<'_>) -> Result<bool, Error> {
+        let expected = match &self.signing_key {
+            Some(key) => signature::context_with(request.context, key)?,
+            None => request.context.clone(),
+        };
+        Ok(self.suite == request.suite
+            && self.data_key.len() == request.suite.key_len()
+            && self.signing_key.is_some() == request.suite.is_signed()
+            && self.context == expected
+            && !self.encrypted_data_keys.is_empty())
+    }
+}
+
 impl DecryptionMaterials {
     /// This data key.
     #[must_use]
@@ -155,7 +172,7 @@ impl DecryptionMaterials {
     }
 }
 
-/// Gives messages their keys: a [`WrappingKey`] alone, several as [`WrappingKeys`], or a
+/// Gives messages their keys: one of the keys of this module alone, several as [`WrappingKeys`], or a
 /// [`DataKeyCache`](super::DataKeyCache) in front of either.
 pub trait MaterialsProvider: Send + Sync {
     /// The keys of a message to be written.
@@ -209,9 +226,9 @@ pub trait WrappingKey: Send + Sync {
 ///
 /// The first generates the data key.
 #[derive(Default)]
-pub struct WrappingKeys(Vec<Box<dyn WrappingKey>>);
+pub struct WrappingKeys<'k>(Vec<Box<dyn WrappingKey + 'k>>);
 
-impl WrappingKeys {
+impl<'k> WrappingKeys<'k> {
     /// None yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -220,64 +237,122 @@ impl WrappingKeys {
 
     /// One more.
     #[must_use]
-    pub fn with(mut self, key: impl WrappingKey + 'static) -> Self {
+    pub fn with(mut self, key: impl WrappingKey + 'k) -> Self {
         self.0.push(Box::new(key));
         self
     }
+
+    fn iter(&self) -> impl Iterator<Item = &dyn WrappingKey> + Clone {
+        self.0.iter().map(|key| &**key as &dyn WrappingKey)
+    }
 }
 
-impl fmt::Debug for WrappingKeys {
+impl fmt::Debug for WrappingKeys<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WrappingKeys({})", self.0.len())
     }
 }
 
-impl MaterialsProvider for WrappingKeys {
+impl MaterialsProvider for WrappingKeys<'_> {
     fn encryption_materials(&self, request: &EncryptionRequest<'_>) -> Result<Arc<EncryptionMaterials>, Error> {
-        EncryptionMaterials::under(self.0.iter().map(AsRef::as_ref), request).map(Arc::new)
+        EncryptionMaterials::under(self.iter(), request).map(Arc::new)
     }
 
     fn decryption_materials(&self, request: &DecryptionRequest<'_>) -> Result<Arc<DecryptionMaterials>, Error> {
-        DecryptionMaterials::with_any_of(self.0.iter().map(AsRef::as_ref), request).map(Arc::new)
+        DecryptionMaterials::with_any_of(self.iter(), request).map(Arc::new)
     }
 }
 
-impl<K: WrappingKey> MaterialsProvider for K {
-    fn encryption_materials(&self, request: &EncryptionRequest<'_>) -> Result<Arc<EncryptionMaterials>, Error> {
-        EncryptionMaterials::under(core::iter::once(self as &dyn WrappingKey), request).map(Arc::new)
-    }
+/// A key alone is a provider too. Not for every [`WrappingKey`]: that would rule out the forms below.
+macro_rules! provides_alone {
+    ($($key:ty),+) => {$(
+        impl MaterialsProvider for $key {
+            fn encryption_materials(
+                &self,
+                request: &EncryptionRequest<'_>,
+            ) -> Result<Arc<EncryptionMaterials>, Error> {
+                EncryptionMaterials::under([self as &dyn WrappingKey], request).map(Arc::new)
+            }
 
-    fn decryption_materials(&self, request: &DecryptionRequest<'_>) -> Result<Arc<DecryptionMaterials>, Error> {
-        DecryptionMaterials::with_any_of(core::iter::once(self as &dyn WrappingKey), request).map(Arc::new)
-    }
+            fn decryption_materials(
+                &self,
+                request: &DecryptionRequest<'_>,
+            ) -> Result<Arc<DecryptionMaterials>, Error> {
+                DecryptionMaterials::with_any_of([self as &dyn WrappingKey], request).map(Arc::new)
+            }
+        }
+    )+};
 }
 
-impl<K: WrappingKey + ?Sized> WrappingKey for Arc<K> {
-    fn wrap_data_key(
-        &self,
-        data_key: &Secret,
-        request: &EncryptionRequest<'_>,
-    ) -> Result<EncryptedDataKey<'static>, Error> {
-        (**self).wrap_data_key(data_key, request)
-    }
+provides_alone!(KmsWrappingKey, RawAesKey, RawRsaKey);
 
-    fn generate_data_key(&self, request: &EncryptionRequest<'_>) -> Result<(Secret, EncryptedDataKey<'static>), Error> {
-        (**self).generate_data_key(request)
-    }
+macro_rules! provides_through {
+    ($($pointer:ty),+) => {$(
+        impl<P: MaterialsProvider + ?Sized> MaterialsProvider for $pointer {
+            fn encryption_materials(
+                &self,
+                request: &EncryptionRequest<'_>,
+            ) -> Result<Arc<EncryptionMaterials>, Error> {
+                (**self).encryption_materials(request)
+            }
 
-    fn unwrap_data_key(
-        &self,
-        wrapped: &EncryptedDataKey<'_>,
-        request: &DecryptionRequest<'_>,
-    ) -> Option<Result<Secret, Error>> {
-        (**self).unwrap_data_key(wrapped, request)
-    }
+            fn decryption_materials(
+                &self,
+                request: &DecryptionRequest<'_>,
+            ) -> Result<Arc<DecryptionMaterials>, Error> {
+                (**self).decryption_materials(request)
+            }
+        }
+    )+};
 }
 
-/// Keeps the failure to report: a fault of a backend says more than a refusal, the first more than the next.
+provides_through!(&P, Arc<P>, Box<P>);
+
+macro_rules! wraps_through {
+    ($($pointer:ty),+) => {$(
+        impl<K: WrappingKey + ?Sized> WrappingKey for $pointer {
+            fn wrap_data_key(
+                &self,
+                data_key: &Secret,
+                request: &EncryptionRequest<'_>,
+            ) -> Result<EncryptedDataKey<'static>, Error> {
+                (**self).wrap_data_key(data_key, request)
+            }
+
+            fn generate_data_key(
+                &self,
+                request: &EncryptionRequest<'_>,
+            ) -> Result<(Secret, EncryptedDataKey<'static>), Error> {
+                (**self).generate_data_key(request)
+            }
+
+            fn unwrap_data_key(
+                &self,
+                wrapped: &EncryptedDataKey<'_>,
+                request: &DecryptionRequest<'_>,
+            ) -> Option<Result<Secret, Error>> {
+                (**self).unwrap_data_key(wrapped, request)
+            }
+        }
+    )+};
+}
+
+wraps_through!(&K, Arc<K>, Box<K>);
+
+/// Keeps the failure to report. What a device or a network does says more than what a stranger's message provokes,
+/// and that more than a plain refusal; of two alike, the first.
 fn note(failure: &mut Option<Error>, error: Error) {
-    if failure.as_ref().is_none_or(|kept| kept.kind() == ErrorKind::Rejected && error.kind() != ErrorKind::Rejected) {
+    if failure.as_ref().is_none_or(|kept| weight(&error) > weight(kept)) {
         *failure = Some(error);
+    }
+}
+
+fn weight(error: &Error) -> u8 {
+    match error.kind() {
+        _ if error.is_transient() || error.may_have_run() => 3,
+        ErrorKind::Rejected => 0,
+        ErrorKind::IncorrectKey | ErrorKind::InvalidInput | ErrorKind::Malformed | ErrorKind::Unsupported => 1,
+        _ => 2,
     }
 }
 

@@ -22,8 +22,13 @@ const CONTEXT_KEY: &str = "aws-crypto-public-key";
 pub(crate) fn generate(request: &EncryptionRequest<'_>) -> Result<Option<(EncryptionContext, EccPrivateKey)>, Error> {
     let Some(signature) = request.suite.signature() else { return Ok(None) };
     let key = EccPrivateKey::generate(signature.curve, request.random)?;
+    Ok(Some((context_with(request.context, &key)?, key)))
+}
+
+/// `context` and the public half of `key`.
+pub(crate) fn context_with(context: &EncryptionContext, key: &EccPrivateKey) -> Result<EncryptionContext, Error> {
     let public: String = Base64::encode_string(&key.public_key().to_sec1_compressed());
-    Ok(Some((request.context.with_pair(CONTEXT_KEY, public)?, key)))
+    context.with_pair(CONTEXT_KEY, public)
 }
 
 /// Signs what passes through it.

@@ -13,7 +13,7 @@ use alloc::string::String;
 use crate::Error;
 
 /// The provider id of KMS keys.
-const AWS_KMS: &str = "aws-kms";
+pub const AWS_KMS: &str = "aws-kms";
 
 /// Where raw keys live in a message: a namespace and a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ struct RawName {
 impl RawName {
     fn new(namespace: impl Into<String>, name: impl Into<String>) -> Result<Self, Error> {
         let (namespace, name) = (namespace.into(), name.into());
-        if namespace.starts_with(AWS_KMS) {
-            return Err(Error::invalid_input("the namespace of a raw key cannot begin with \"aws-kms\""));
+        if namespace == AWS_KMS {
+            return Err(Error::invalid_input("the namespace of a raw key cannot be \"aws-kms\""));
         }
         if namespace.len() > 65_535 || name.len() > 65_000 {
             return Err(Error::invalid_input("the name of a raw key is longer than 65,000 bytes"));

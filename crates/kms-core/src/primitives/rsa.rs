@@ -19,7 +19,8 @@ use crate::{Error, ErrorKind, HashAlgorithm, KeySpec, RandomSource, Secret, Sign
 const PUBLIC_EXPONENT: u64 = 65_537;
 
 fn spec_of(key: &impl PublicKeyParts) -> Result<KeySpec, Error> {
-    match key.n_bits_precision() {
+    // The modulus is public. Its precision would not do: that is rounded up to whole words.
+    match key.n().bit_width_vartime() {
         2048 => Ok(KeySpec::Rsa2048),
         3072 => Ok(KeySpec::Rsa3072),
         4096 => Ok(KeySpec::Rsa4096),

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 use std::time::SystemTime;
 
-use kms_core::{AlgorithmSet, Backend, Call, Error, Key, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey};
+use kms_core::{Backend, Call, Error, Key, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey, Supported};
 
 use super::contents::{GenerationRecord, Origin};
 use super::opened::{Keyring, random};
@@ -43,7 +43,7 @@ impl Keyring {
 }
 
 impl Backend for Keyring {
-    fn supported(&self) -> &[(KeySpec, KeyUsage, AlgorithmSet)] {
+    fn supported(&self) -> &[Supported] {
         &self.supported
     }
 

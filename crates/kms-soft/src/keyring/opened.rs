@@ -7,7 +7,7 @@ use core::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use kms_core::{AlgorithmSet, Call, Error, ErrorKind, KeySpec, KeyUsage, Locator, MasterKey, MaterialId};
+use kms_core::{Call, Error, ErrorKind, Locator, MasterKey, MaterialId, Supported};
 
 use super::closed::{SealedKeyring, seal, verify};
 use super::contents::Contents;
@@ -28,7 +28,7 @@ pub struct Keyring {
     state: RwLock<Arc<State>>,
     /// The keys that were unsealed.
     open: RwLock<BTreeMap<MaterialId, Arc<SoftKey>>>,
-    pub(super) supported: Vec<(KeySpec, KeyUsage, AlgorithmSet)>,
+    pub(super) supported: Vec<Supported>,
 }
 
 /// What the file was found to hold.

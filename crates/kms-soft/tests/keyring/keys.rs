@@ -2,7 +2,7 @@
 
 use kms_core::{
     Algorithm, Backend, Call, EncryptionContext, ErrorKind, Key, KeyId, KeyMaterial, KeySpec, KeyUsage, MacAlgorithm,
-    MaterialId, MessageType, Secret, SystemRandom,
+    MaterialId, MessageType, Secret, Supported, SystemRandom,
 };
 use kms_soft::keyring::Origin;
 use kms_soft::{Keyring, SealedKey, SoftBackend};
@@ -50,7 +50,7 @@ fn every_spec_and_usage_comes_back() {
     let place = Place::new();
     let keyring = place.create();
     let mut proofs = Vec::new();
-    for &(spec, usage, _) in keyring.supported() {
+    for &Supported { spec, usage, .. } in keyring.supported() {
         // The larger ones take seconds each, and differ in length only.
         if matches!(spec, KeySpec::Rsa3072 | KeySpec::Rsa4096) {
             continue;

@@ -52,7 +52,7 @@ impl<'k, R: Read> DecryptReader<'k, R> {
         let mut sealed = Sealed { bytes: Vec::new(), start: 0, end: 0, ended: false };
         loop {
             match decryptor.advance(sealed.bytes(), &mut [])? {
-                Advance::NeedInput(len) => sealed.fill(&mut inner, len, len.max(4096))?,
+                Advance::NeedInput(len) => sealed.fill(&mut inner, len, len.max(4096).max(sealed.end * 2))?,
                 Advance::Header { consumed } => {
                     sealed.consume(consumed);
                     break;

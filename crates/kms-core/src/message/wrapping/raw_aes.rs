@@ -36,7 +36,7 @@ impl RawAesKey {
     /// The key `name` in `namespace`.
     ///
     /// # Errors
-    /// `InvalidInput` unless the key has 16, 24 or 32 bytes; if the namespace begins with `aws-kms`; if a name is
+    /// `InvalidInput` unless the key has 16, 24 or 32 bytes; if the namespace is `aws-kms`; if a name is
     /// longer than 65,000 bytes.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>, key: Secret) -> Result<Self, Error> {
         Ok(Self { name: RawName::new(namespace, name)?, cipher: AesGcm::new(key.expose())?, wraps: AtomicU32::new(0) })

@@ -88,7 +88,7 @@ impl RawRsaKey {
     /// The public half of the key `name` in `namespace`: writes only.
     ///
     /// # Errors
-    /// `InvalidInput` if the namespace begins with `aws-kms`; if a name is longer than 65,000 bytes.
+    /// `InvalidInput` if the namespace is `aws-kms`; if a name is longer than 65,000 bytes.
     pub fn public(
         namespace: impl Into<String>,
         name: impl Into<String>,
