@@ -10,7 +10,7 @@ use kms_core::{Call, Secret};
 use libfuzzer_sys::fuzz_target;
 
 /// The keys of the seeds, from `tests/vectors`, and one whose data keys a mutation can reach.
-static KEYS: LazyLock<WrappingKeys> = LazyLock::new(|| {
+static KEYS: LazyLock<WrappingKeys<'static>> = LazyLock::new(|| {
     let key = |name: &str, bytes: &[u8]| RawAesKey::new("fuzz", name, Secret::copy_from(bytes)).unwrap();
     WrappingKeys::new().with(key("128", &[1; 16])).with(key("192", &[2; 24])).with(key("256", &[3; 32]))
 });

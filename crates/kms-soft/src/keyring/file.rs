@@ -101,6 +101,20 @@ pub(crate) fn settle(path: &Path) -> Result<(), Error> {
     sync_directory(path).map_err(|error| io("cannot sync the directory of", path, error))
 }
 
+/// Makes a file that only its owner can read, whole or not at all, where there is none.
+pub(crate) fn create_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let part = beside(path, &alloc::format!(".{}.part", std::process::id()));
+    create(&part, bytes)?;
+    // Unlike a rename, a link never takes the place of a file.
+    let linked = fs::hard_link(&part, path);
+    let removed = fs::remove_file(&part);
+    linked.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(path),
+        _ => io("cannot create", path, error),
+    })?;
+    removed.and_then(|()| sync_directory(path)).map_err(|error| io("cannot create", path, error))
+}
+
 /// Makes a file that only its owner can read, and has it on the disk when it returns.
 pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = private(OpenOptions::new().create_new(true).write(true)).open(path).map_err(|error| {

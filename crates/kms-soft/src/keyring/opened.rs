@@ -281,7 +281,7 @@ impl fmt::Debug for Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kms_core::{Backend, KeyId};
+    use kms_core::{Backend, KeyId, KeySpec, KeyUsage};
 
     #[test]
     fn after_a_write_in_doubt_nothing_is_changed_before_the_file_is_read_again() {

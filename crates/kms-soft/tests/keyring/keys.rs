@@ -11,7 +11,7 @@ use crate::{Place, call, new_at, refused, symmetric};
 
 /// What only the holder of the same key can undo or repeat.
 fn proof(key: &Key, call: &Call) -> Box<dyn Fn(&Key)> {
-    let (call, context) = (*call, EncryptionContext::new([("a", "b")]).unwrap());
+    let (call, context) = (call.clone(), EncryptionContext::new([("a", "b")]).unwrap());
     if key.info().usage == KeyUsage::EncryptDecrypt && key.info().spec == KeySpec::SymmetricDefault {
         let sealed = key.encrypt(b"payload", &context, &call).unwrap();
         return Box::new(move |key| {

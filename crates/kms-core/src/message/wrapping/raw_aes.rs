@@ -18,7 +18,7 @@ const NONCE_BYTES: [u8; 4] = 12u32.to_be_bytes();
 
 /// An AES key of 128, 192 or 256 bits that wraps data keys with AES-GCM, the encryption context as associated data.
 ///
-/// Each wrap takes a random 96-bit nonce, so one key wraps at most 2^32 data keys (NIST SP 800-38D, section 8.3);
+/// Each wrap takes a random 96-bit nonce, so one key wraps at most 2^32 data keys (NIST SP 800-38D, section 8.3), one less here;
 /// this object refuses more. Prefer a KMS key, which has no such bound.
 ///
 /// ```
@@ -66,7 +66,7 @@ impl WrappingKey for RawAesKey {
     ) -> Result<EncryptedDataKey<'static>, Error> {
         let count = |wraps: u32| wraps.checked_add(1);
         self.wraps.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).map_err(|_| {
-            Error::with_detail(ErrorKind::Refused, "this raw AES key has wrapped 2^32 data keys: use a new one")
+            Error::with_detail(ErrorKind::Refused, "this raw AES key has wrapped 2^32 - 1 data keys: use a new one")
         })?;
         let mut nonce = [0; NONCE_LEN];
         request.random.fill(&mut nonce)?;

@@ -39,7 +39,7 @@ impl RootKey {
         let mut secret = Secret::zeroed(KEY_LEN);
         SystemRandom.fill(secret.expose_mut())?;
         let line = encode(&secret)?;
-        file::create(path.as_ref(), line.expose())?;
+        file::create_whole(path.as_ref(), line.expose())?;
         Self::in_memory(secret, RootKind::KeyFile)
     }
 
