@@ -22,6 +22,7 @@ pub mod public_key;
 pub mod random;
 pub mod secret;
 pub mod spec;
+mod stack;
 mod sync;
 
 pub use crate::algorithm::{

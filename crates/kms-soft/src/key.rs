@@ -1,5 +1,6 @@
 //! One master key in process memory.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -15,14 +16,14 @@ use kms_core::{
 /// The secret itself.
 pub(crate) enum Material {
     Raw(Secret),
-    Rsa(RsaPrivateKey),
+    Rsa(Box<RsaPrivateKey>),
     Ecc(EccPrivateKey),
 }
 
 impl Material {
     pub(crate) fn generate(spec: KeySpec, random: &dyn RandomSource) -> Result<Self, Error> {
         if spec.is_rsa() {
-            return RsaPrivateKey::generate(spec, random).map(Self::Rsa);
+            return RsaPrivateKey::generate(spec, random).map(|key| Self::Rsa(Box::new(key)));
         }
         if spec.is_ecc() {
             return EccPrivateKey::generate(spec, random).map(Self::Ecc);
@@ -44,7 +45,7 @@ impl Material {
             (KeyMaterial::Pkcs8(der), None) if spec.is_rsa() => {
                 let key = RsaPrivateKey::from_pkcs8(der.expose())?;
                 if key.public_key().spec() == spec {
-                    Ok(Self::Rsa(key))
+                    Ok(Self::Rsa(Box::new(key)))
                 } else {
                     Err(Error::invalid_input("the RSA key has another size than its key spec"))
                 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where something undefined decides: what it decides, in which function of which crate, and on behalf of which other
-/// crate, as in `jump: ecdsa from_scalars < kms-core sign_digest`. Without lines and types, so that a place keeps its
+/// crate, as in `jump: ecdsa from_scalars < kms-core`. Without lines and types, so that a place keeps its
 /// name from build to build.
 pub(crate) type Place = String;
 
@@ -24,16 +24,21 @@ pub(crate) fn places(xml: &str) -> Places {
         };
         let stack = elements(error, "stack").next().unwrap_or_default();
         let frames = elements(stack, "frame").map(Frame::read);
-        let mut frames = frames.filter(|frame| !VOCABULARY.contains(&frame.of.as_str()));
-        let Some(place) = frames.next() else {
+        let frames: Vec<Frame> = frames.filter(|frame| !VOCABULARY.contains(&frame.of.as_str())).collect();
+        let Some(place) = frames.first() else {
             places.entry(format!("{decides}: nowhere")).or_default();
             continue;
         };
-        let mut name = format!("{decides}: {} {}", place.of, place.function);
-        if let Some(caller) = frames.find(|frame| frame.of != place.of) {
-            name += &format!(" < {} {}", caller.of, caller.function);
+        let mut of_place = frames.iter().take_while(|frame| frame.of == place.of);
+        let function = of_place.find(|frame| frame.is_named()).map_or("a closure", |frame| &frame.function);
+        let mut name = format!("{decides}: {} {function}", place.of);
+        // Of this workspace the crate is enough: which of its functions are inlined, or end in another, varies.
+        match frames.iter().find(|frame| frame.of != place.of) {
+            Some(caller) if caller.is_ours => name += &format!(" < {}", caller.of),
+            Some(caller) => name += &format!(" < {} {}", caller.of, caller.function),
+            None => {}
         }
-        places.entry(name).or_default().insert(place.line);
+        places.entry(name).or_default().insert(place.line.clone());
     }
     places
 }
@@ -41,6 +46,7 @@ pub(crate) fn places(xml: &str) -> Places {
 /// A function on the stack, inlined or not.
 struct Frame {
     of: String,
+    is_ours: bool,
     function: String,
     line: String,
 }
@@ -50,7 +56,20 @@ impl Frame {
         let field = |name| elements(xml, name).next().map(unescape).unwrap_or_default();
         let (directory, file) = (field("dir"), field("file"));
         let name = file.rsplit('/').next().unwrap_or_default();
-        Self { of: crate_of(&directory), function: plain(&field("fn")), line: format!("{name}:{}", field("line")) }
+        let is_ours = directory.contains("/crates/") || directory.contains("/tests/");
+        Self {
+            of: crate_of(&directory),
+            is_ours,
+            function: plain(&field("fn")),
+            line: format!("{name}:{}", field("line")),
+        }
+    }
+}
+
+impl Frame {
+    /// Closures, and functions whose name the debug information lost, are part of who calls them.
+    fn is_named(&self) -> bool {
+        !self.function.starts_with('{') && self.function != "UnknownInlinedFun"
     }
 }
 

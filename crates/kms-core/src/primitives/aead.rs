@@ -1,11 +1,13 @@
 //! AES-GCM with 96-bit nonces and 128-bit tags (NIST SP 800-38D).
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm, AesGcm as Gcm, aes::Aes192};
 
+use crate::stack::{self, SMALL};
 use crate::{Error, ErrorKind};
 
 /// Length of a nonce in bytes.
@@ -18,10 +20,11 @@ type Aes192Gcm = Gcm<Aes192, aes_gcm::aead::consts::U12>;
 /// An expanded AES-GCM key of 128, 192 or 256 bits. Wiped on drop.
 pub struct AesGcm(Inner);
 
+/// Boxed, so that a move leaves no copy of the key behind.
 enum Inner {
-    Aes128(Aes128Gcm),
-    Aes192(Aes192Gcm),
-    Aes256(Aes256Gcm),
+    Aes128(Box<Aes128Gcm>),
+    Aes192(Box<Aes192Gcm>),
+    Aes256(Box<Aes256Gcm>),
 }
 
 impl AesGcm {
@@ -31,11 +34,13 @@ impl AesGcm {
     /// [`ErrorKind::InvalidInput`] unless it has 16, 24 or 32 bytes.
     pub fn new(key: &[u8]) -> Result<Self, Error> {
         let bad = |_| Error::invalid_input("an AES key has 16, 24 or 32 bytes");
-        Ok(Self(match key.len() {
-            16 => Inner::Aes128(Aes128Gcm::new_from_slice(key).map_err(bad)?),
-            24 => Inner::Aes192(Aes192Gcm::new_from_slice(key).map_err(bad)?),
-            _ => Inner::Aes256(Aes256Gcm::new_from_slice(key).map_err(bad)?),
-        }))
+        stack::wiped::<SMALL, _>(|| {
+            Ok(Self(match key.len() {
+                16 => Inner::Aes128(Box::new(Aes128Gcm::new_from_slice(key).map_err(bad)?)),
+                24 => Inner::Aes192(Box::new(Aes192Gcm::new_from_slice(key).map_err(bad)?)),
+                _ => Inner::Aes256(Box::new(Aes256Gcm::new_from_slice(key).map_err(bad)?)),
+            }))
+        })
     }
 
     /// Encrypts `input` into `out`, which has the same length, and returns the tag.
@@ -103,11 +108,11 @@ impl AesGcm {
         buffer: InOutBuf<'_, '_, u8>,
     ) -> Result<[u8; TAG_LEN], Error> {
         let nonce = nonce.into();
-        match &self.0 {
+        stack::wiped::<SMALL, _>(|| match &self.0 {
             Inner::Aes128(cipher) => cipher.encrypt_inout_detached(nonce, aad, buffer),
             Inner::Aes192(cipher) => cipher.encrypt_inout_detached(nonce, aad, buffer),
             Inner::Aes256(cipher) => cipher.encrypt_inout_detached(nonce, aad, buffer),
-        }
+        })
         .map(Into::into)
         .map_err(|_| lengths())
     }
@@ -120,12 +125,14 @@ impl AesGcm {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), Error> {
         let (nonce, tag) = (nonce.into(), tag.into());
-        match &self.0 {
-            Inner::Aes128(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
-            Inner::Aes192(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
-            Inner::Aes256(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
-        }
-        .map_err(|_| Error::rejected())
+        stack::wiped::<SMALL, _>(|| {
+            match &self.0 {
+                Inner::Aes128(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
+                Inner::Aes192(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
+                Inner::Aes256(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
+            }
+            .map_err(|_| Error::rejected())
+        })
     }
 }
 

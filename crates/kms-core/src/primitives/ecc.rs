@@ -3,6 +3,7 @@
 //! Signatures are hedged: the nonce comes from the key, the digest and fresh randomness (RFC 6979, section 3.6),
 //! so neither a broken generator nor a fault repeated on equal inputs gives the key away.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -15,6 +16,7 @@ use pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use spki::{DecodePublicKey, EncodePublicKey};
 
 use crate::random::AsRng;
+use crate::stack::{self, LARGE};
 use crate::{Error, ErrorKind, KeySpec, RandomSource, Secret};
 
 /// A public key on one of the four curves: a valid point that is not the identity.
@@ -32,12 +34,13 @@ enum Public {
 /// A private key on one of the four curves, in process memory. Wiped on drop.
 pub struct EccPrivateKey(Private);
 
-/// The form that signs holds the public point too, which otherwise costs as much to find as a signature.
+/// The form that signs holds the public point too, which otherwise costs as much to find as a signature. Boxed, so that
+/// a move leaves no copy of the key behind.
 enum Private {
-    P256(p256_ecdsa::SigningKey),
-    P384(p384_ecdsa::SigningKey),
-    P521(p521_ecdsa::SigningKey),
-    K256(k256_ecdsa::SigningKey),
+    P256(Box<p256_ecdsa::SigningKey>),
+    P384(Box<p384_ecdsa::SigningKey>),
+    P521(Box<p521_ecdsa::SigningKey>),
+    K256(Box<k256_ecdsa::SigningKey>),
 }
 
 macro_rules! on_curve {
@@ -145,23 +148,25 @@ impl EccPrivateKey {
     /// # Errors
     /// `InvalidInput` if `spec` is no curve; `Internal` if the generator fails.
     pub fn generate(spec: KeySpec, random: &dyn RandomSource) -> Result<Self, Error> {
-        use p256::elliptic_curve::Generate;
-        let rng = &mut AsRng(random);
-        Ok(Self(match spec {
-            KeySpec::EccNistP256 => {
-                Private::P256(p256_ecdsa::SigningKey::try_generate_from_rng(rng).map_err(internal)?)
-            }
-            KeySpec::EccNistP384 => {
-                Private::P384(p384_ecdsa::SigningKey::try_generate_from_rng(rng).map_err(internal)?)
-            }
-            KeySpec::EccNistP521 => {
-                Private::P521(p521_ecdsa::SigningKey::try_generate_from_rng(rng).map_err(internal)?)
-            }
-            KeySpec::EccSecgP256k1 => {
-                Private::K256(k256_ecdsa::SigningKey::try_generate_from_rng(rng).map_err(internal)?)
-            }
-            _ => return Err(not_a_curve()),
-        }))
+        stack::wiped::<LARGE, _>(|| {
+            use p256::elliptic_curve::Generate;
+            let rng = &mut AsRng(random);
+            Ok(Self(match spec {
+                KeySpec::EccNistP256 => {
+                    Private::P256(p256_ecdsa::SigningKey::try_generate_from_rng(rng).map(Box::new).map_err(internal)?)
+                }
+                KeySpec::EccNistP384 => {
+                    Private::P384(p384_ecdsa::SigningKey::try_generate_from_rng(rng).map(Box::new).map_err(internal)?)
+                }
+                KeySpec::EccNistP521 => {
+                    Private::P521(p521_ecdsa::SigningKey::try_generate_from_rng(rng).map(Box::new).map_err(internal)?)
+                }
+                KeySpec::EccSecgP256k1 => {
+                    Private::K256(k256_ecdsa::SigningKey::try_generate_from_rng(rng).map(Box::new).map_err(internal)?)
+                }
+                _ => return Err(not_a_curve()),
+            }))
+        })
     }
 
     /// From PKCS#8 DER (RFC 5958), on the curve of `spec`.
@@ -169,14 +174,24 @@ impl EccPrivateKey {
     /// # Errors
     /// `Malformed`; `InvalidInput` if `spec` is no curve.
     pub fn from_pkcs8(spec: KeySpec, der: &[u8]) -> Result<Self, Error> {
-        let bad = |_| Error::malformed("not a private key on this curve in PKCS#8");
-        Ok(Self(match spec {
-            KeySpec::EccNistP256 => Private::P256(p256::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()),
-            KeySpec::EccNistP384 => Private::P384(p384::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()),
-            KeySpec::EccNistP521 => Private::P521(p521::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()),
-            KeySpec::EccSecgP256k1 => Private::K256(k256::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()),
-            _ => return Err(not_a_curve()),
-        }))
+        stack::wiped::<LARGE, _>(|| {
+            let bad = |_| Error::malformed("not a private key on this curve in PKCS#8");
+            Ok(Self(match spec {
+                KeySpec::EccNistP256 => {
+                    Private::P256(Box::new(p256::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()))
+                }
+                KeySpec::EccNistP384 => {
+                    Private::P384(Box::new(p384::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()))
+                }
+                KeySpec::EccNistP521 => {
+                    Private::P521(Box::new(p521::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()))
+                }
+                KeySpec::EccSecgP256k1 => {
+                    Private::K256(Box::new(k256::SecretKey::from_pkcs8_der(der).map_err(bad)?.into()))
+                }
+                _ => return Err(not_a_curve()),
+            }))
+        })
     }
 
     /// As PKCS#8 DER.
@@ -184,9 +199,11 @@ impl EccPrivateKey {
     /// # Errors
     /// `Internal`; does not happen for a key that was read or made here.
     pub fn to_pkcs8(&self) -> Result<Secret, Error> {
-        on_curve!(Private, &self.0, key => key.to_pkcs8_der())
-            .map(|der| Secret::copy_from(der.as_bytes()))
-            .map_err(internal)
+        stack::wiped::<LARGE, _>(|| {
+            on_curve!(Private, &self.0, key => key.to_pkcs8_der())
+                .map(|der| Secret::copy_from(der.as_bytes()))
+                .map_err(internal)
+        })
     }
 
     /// The public half.
@@ -205,25 +222,27 @@ impl EccPrivateKey {
     /// # Errors
     /// `InvalidInput` if the digest is shorter than half the curve's order; `Internal` if the generator fails.
     pub fn sign_digest(&self, digest: &[u8], random: &dyn RandomSource) -> Result<Vec<u8>, Error> {
-        let rng = &mut AsRng(random);
-        let failed = |_| Error::with_detail(ErrorKind::Internal, "ECDSA signing failed");
-        Ok(match &self.0 {
-            Private::P256(key) => {
-                let signature: p256_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
-                signature.to_bytes().to_vec()
-            }
-            Private::P384(key) => {
-                let signature: p384_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
-                signature.to_bytes().to_vec()
-            }
-            Private::P521(key) => {
-                let signature: p521_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
-                signature.to_bytes().to_vec()
-            }
-            Private::K256(key) => {
-                let signature: k256_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
-                signature.to_bytes().to_vec()
-            }
+        stack::wiped::<LARGE, _>(|| {
+            let rng = &mut AsRng(random);
+            let failed = |_| Error::with_detail(ErrorKind::Internal, "ECDSA signing failed");
+            Ok(match &self.0 {
+                Private::P256(key) => {
+                    let signature: p256_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                    signature.to_bytes().to_vec()
+                }
+                Private::P384(key) => {
+                    let signature: p384_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                    signature.to_bytes().to_vec()
+                }
+                Private::P521(key) => {
+                    let signature: p521_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                    signature.to_bytes().to_vec()
+                }
+                Private::K256(key) => {
+                    let signature: k256_ecdsa::Signature = key.sign_prehash_with_rng(rng, digest).map_err(failed)?;
+                    signature.to_bytes().to_vec()
+                }
+            })
         })
     }
 
@@ -232,21 +251,23 @@ impl EccPrivateKey {
     /// # Errors
     /// `InvalidInput` if the curves differ; `Unsupported` for secp256k1, as in AWS KMS.
     pub fn agree(&self, peer: &EccPublicKey) -> Result<Secret, Error> {
-        Ok(match (&self.0, &peer.0) {
-            (Private::P256(key), Public::P256(peer)) => {
-                let shared = p256::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
-                Secret::copy_from(shared.raw_secret_bytes())
-            }
-            (Private::P384(key), Public::P384(peer)) => {
-                let shared = p384::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
-                Secret::copy_from(shared.raw_secret_bytes())
-            }
-            (Private::P521(key), Public::P521(peer)) => {
-                let shared = p521::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
-                Secret::copy_from(shared.raw_secret_bytes())
-            }
-            (Private::K256(_), _) => return Err(Error::unsupported("key agreement on secp256k1")),
-            _ => return Err(Error::invalid_input("the peer's public key is on another curve")),
+        stack::wiped::<LARGE, _>(|| {
+            Ok(match (&self.0, &peer.0) {
+                (Private::P256(key), Public::P256(peer)) => {
+                    let shared = p256::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                    Secret::copy_from(shared.raw_secret_bytes())
+                }
+                (Private::P384(key), Public::P384(peer)) => {
+                    let shared = p384::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                    Secret::copy_from(shared.raw_secret_bytes())
+                }
+                (Private::P521(key), Public::P521(peer)) => {
+                    let shared = p521::ecdh::diffie_hellman(key.as_nonzero_scalar(), peer.as_affine());
+                    Secret::copy_from(shared.raw_secret_bytes())
+                }
+                (Private::K256(_), _) => return Err(Error::unsupported("key agreement on secp256k1")),
+                _ => return Err(Error::invalid_input("the peer's public key is on another curve")),
+            })
         })
     }
 }

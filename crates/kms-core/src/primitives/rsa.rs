@@ -13,6 +13,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use spki::{DecodePublicKey, EncodePublicKey};
 
 use crate::random::AsRng;
+use crate::stack::{self, LARGE};
 use crate::{Error, ErrorKind, HashAlgorithm, KeySpec, RandomSource, Secret, SignatureScheme, SigningAlgorithm};
 
 /// The public exponent of the keys generated here: F4.
@@ -163,15 +164,17 @@ impl RsaPrivateKey {
     /// # Errors
     /// `InvalidInput` if `spec` is not an RSA key; `Internal` if the generator fails.
     pub fn generate(spec: KeySpec, random: &dyn RandomSource) -> Result<Self, Error> {
-        let bits = match spec {
-            KeySpec::Rsa2048 => 2048,
-            KeySpec::Rsa3072 => 3072,
-            KeySpec::Rsa4096 => 4096,
-            _ => return Err(Error::invalid_input("not an RSA key spec")),
-        };
-        let key = PrivateKey::new_with_exp(&mut AsRng(random), bits, BoxedUint::from(PUBLIC_EXPONENT))
-            .map_err(|_| Error::with_detail(ErrorKind::Internal, "RSA key generation failed"))?;
-        Ok(Self { key, spec })
+        stack::wiped::<LARGE, _>(|| {
+            let bits = match spec {
+                KeySpec::Rsa2048 => 2048,
+                KeySpec::Rsa3072 => 3072,
+                KeySpec::Rsa4096 => 4096,
+                _ => return Err(Error::invalid_input("not an RSA key spec")),
+            };
+            let key = PrivateKey::new_with_exp(&mut AsRng(random), bits, BoxedUint::from(PUBLIC_EXPONENT))
+                .map_err(|_| Error::with_detail(ErrorKind::Internal, "RSA key generation failed"))?;
+            Ok(Self { key, spec })
+        })
     }
 
     /// From PKCS#8 DER (RFC 5958). The key is checked for consistency.
@@ -179,10 +182,13 @@ impl RsaPrivateKey {
     /// # Errors
     /// `Malformed`; `Unsupported` for other sizes.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, Error> {
-        let key = PrivateKey::from_pkcs8_der(der).map_err(|_| Error::malformed("not an RSA private key in PKCS#8"))?;
-        let spec = spec_of(&key)?;
-        key.validate().map_err(|_| Error::malformed("the RSA private key is not consistent"))?;
-        Ok(Self { key, spec })
+        stack::wiped::<LARGE, _>(|| {
+            let key =
+                PrivateKey::from_pkcs8_der(der).map_err(|_| Error::malformed("not an RSA private key in PKCS#8"))?;
+            let spec = spec_of(&key)?;
+            key.validate().map_err(|_| Error::malformed("the RSA private key is not consistent"))?;
+            Ok(Self { key, spec })
+        })
     }
 
     /// As PKCS#8 DER.
@@ -190,10 +196,12 @@ impl RsaPrivateKey {
     /// # Errors
     /// `Internal`; does not happen for a key that was read or made here.
     pub fn to_pkcs8(&self) -> Result<Secret, Error> {
-        self.key
-            .to_pkcs8_der()
-            .map(|der| Secret::copy_from(der.as_bytes()))
-            .map_err(|_| Error::new(ErrorKind::Internal))
+        stack::wiped::<LARGE, _>(|| {
+            self.key
+                .to_pkcs8_der()
+                .map(|der| Secret::copy_from(der.as_bytes()))
+                .map_err(|_| Error::new(ErrorKind::Internal))
+        })
     }
 
     /// The public half.
@@ -212,12 +220,14 @@ impl RsaPrivateKey {
         ciphertext: &[u8],
         random: &dyn RandomSource,
     ) -> Result<Secret, Error> {
-        with_oaep!(hash, padding => self.key.decrypt_blinded(&mut AsRng(random), padding, ciphertext))
-            .map(Secret::from)
-            .map_err(|error| match error {
-                ::rsa::errors::Error::Rng => Error::with_detail(ErrorKind::Internal, "the random generator failed"),
-                _ => Error::rejected(),
-            })
+        stack::wiped::<LARGE, _>(|| {
+            with_oaep!(hash, padding => self.key.decrypt_blinded(&mut AsRng(random), padding, ciphertext))
+                .map(Secret::from)
+                .map_err(|error| match error {
+                    ::rsa::errors::Error::Rng => Error::with_detail(ErrorKind::Internal, "the random generator failed"),
+                    _ => Error::rejected(),
+                })
+        })
     }
 
     /// Signs a digest, blinded.
@@ -231,11 +241,13 @@ impl RsaPrivateKey {
         digest: &[u8],
         random: &dyn RandomSource,
     ) -> Result<Vec<u8>, Error> {
-        if digest.len() != algorithm.hash().output_len() {
-            return Err(Error::invalid_input("the digest does not have the length of the algorithm's hash"));
-        }
-        with_signature_scheme!(algorithm, scheme => self.key.sign_with_rng(&mut AsRng(random), scheme, digest))
-            .map_err(|_| Error::with_detail(ErrorKind::Internal, "RSA signing failed"))
+        stack::wiped::<LARGE, _>(|| {
+            if digest.len() != algorithm.hash().output_len() {
+                return Err(Error::invalid_input("the digest does not have the length of the algorithm's hash"));
+            }
+            with_signature_scheme!(algorithm, scheme => self.key.sign_with_rng(&mut AsRng(random), scheme, digest))
+                .map_err(|_| Error::with_detail(ErrorKind::Internal, "RSA signing failed"))
+        })
     }
 }
 
