@@ -21,7 +21,7 @@ pub(crate) struct Pattern {
 impl Pattern {
     /// These bytes, which the caller wipes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self { masked: bytes.iter().map(|byte| byte ^ mask()).collect() }
+        Self::from_fn(bytes.len(), |index| bytes[index])
     }
 
     /// The bytes that `byte` gives for each index, which are never together in memory.
