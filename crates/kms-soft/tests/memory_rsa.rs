@@ -42,7 +42,7 @@ fn secrets(der: &Secret) -> Vec<(&'static str, Pattern)> {
         .scan(secret, |at, name| {
             let (start, len) = head(*at);
             *at = start + len;
-            Some((name, Pattern::of(&der[start + 8..start + len])))
+            Some((name, Pattern::from_fn(len - 8, |index| der[start + 8 + index])))
         })
         .collect()
 }

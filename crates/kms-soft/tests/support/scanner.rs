@@ -19,11 +19,6 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// These bytes, which the caller wipes.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self::from_fn(bytes.len(), |index| bytes[index])
-    }
-
     /// The bytes that `byte` gives for each index, which are never together in memory.
     pub(crate) fn from_fn(len: usize, byte: impl Fn(usize) -> u8) -> Self {
         Self { masked: (0..len).map(|index| byte(index) ^ mask()).collect() }
