@@ -26,7 +26,7 @@ pub(crate) fn wiped<const N: usize, R>(work: impl FnOnce() -> R) -> R {
 
 /// Its own frame, so that nothing of `work` is in the caller's.
 #[inline(never)]
-fn apart<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn apart<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 

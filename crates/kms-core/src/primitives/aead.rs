@@ -108,7 +108,7 @@ impl AesGcm {
         buffer: InOutBuf<'_, '_, u8>,
     ) -> Result<[u8; TAG_LEN], Error> {
         let nonce = nonce.into();
-        stack::wiped::<SMALL, _>(|| match &self.0 {
+        wiped_if_short(buffer.len(), || match &self.0 {
             Inner::Aes128(cipher) => cipher.encrypt_inout_detached(nonce, aad, buffer),
             Inner::Aes192(cipher) => cipher.encrypt_inout_detached(nonce, aad, buffer),
             Inner::Aes256(cipher) => cipher.encrypt_inout_detached(nonce, aad, buffer),
@@ -125,7 +125,7 @@ impl AesGcm {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), Error> {
         let (nonce, tag) = (nonce.into(), tag.into());
-        stack::wiped::<SMALL, _>(|| {
+        wiped_if_short(buffer.len(), || {
             match &self.0 {
                 Inner::Aes128(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
                 Inner::Aes192(cipher) => cipher.decrypt_inout_detached(nonce, aad, buffer, tag),
@@ -133,6 +133,19 @@ impl AesGcm {
             }
             .map_err(|_| Error::rejected())
         })
+    }
+}
+
+/// What an operation leaves on the stack is overwritten at once where it can be all of a short secret: a data key. The
+/// frames of a message follow each other in the same place, and the end of the key wipes what the last one left.
+fn wiped_if_short<R>(len: usize, work: impl FnOnce() -> R) -> R {
+    const SHORT: usize = 1024;
+    if len <= SHORT { stack::wiped::<SMALL, _>(work) } else { stack::apart(work) }
+}
+
+impl Drop for AesGcm {
+    fn drop(&mut self) {
+        stack::wiped::<SMALL, _>(|| {});
     }
 }
 
