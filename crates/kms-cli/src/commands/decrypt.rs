@@ -21,8 +21,8 @@ use crate::report;
 /// Decrypt files
 ///
 /// FILE.kms becomes FILE; standard input goes to standard output. A file appears under its name only when all of it
-/// has been verified. Standard output gets each part when that part has been verified: exit status 0 means that it
-/// was the whole. A signed message goes to standard output only after its signature has been verified.
+/// has been verified. Standard output, a pipe or a device gets each part when that part has been verified: exit status
+/// 0 means that it was the whole. A signed message gets there only after its signature has been verified.
 #[derive(Debug, Args)]
 pub(crate) struct Decrypt {
     /// The files; - is standard input
