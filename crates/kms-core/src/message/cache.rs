@@ -18,7 +18,7 @@ use super::materials::{
 };
 use crate::primitives::hash::hash;
 use crate::sync::Mutex;
-use crate::{EncryptionContext, Error, HashAlgorithm};
+use crate::{EncryptionContext, Error, ErrorKind, HashAlgorithm};
 
 /// The bounds on the entries of a [`DataKeyCache`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,13 +115,15 @@ struct Entries {
     by_id: BTreeMap<Id, Entry>,
     /// The ids, by when they were last used.
     by_use: BTreeMap<u64, Id>,
+    /// The ids, by when they were made; the number tells apart what was made at once.
+    by_age: BTreeMap<(Duration, u64), Id>,
     uses: u64,
     stats: CacheStats,
 }
 
 struct Entry {
     value: Value,
-    made: Duration,
+    made: (Duration, u64),
     last_use: u64,
     messages: u32,
     bytes: u64,
@@ -156,6 +158,7 @@ impl<P> DataKeyCache<P> {
             entries.stats.evictions += u64::try_from(entries.by_id.len()).unwrap_or(u64::MAX);
             entries.by_id.clear();
             entries.by_use.clear();
+            entries.by_age.clear();
         });
     }
 }
@@ -177,8 +180,11 @@ impl Entries {
     }
 
     fn drop_expired(&mut self, now: Duration, limits: &CacheLimits) {
-        let expired = |entry: &Entry| now.checked_sub(entry.made).is_none_or(|age| age >= limits.max_age);
-        while let Some(id) = self.by_id.iter().find_map(|(id, entry)| expired(entry).then(|| id.clone())) {
+        while let Some((&(made, _), id)) = self.by_age.first_key_value() {
+            if now.checked_sub(made).is_some_and(|age| age < limits.max_age) {
+                break;
+            }
+            let id = id.clone();
             self.remove(&id);
         }
     }
@@ -186,6 +192,7 @@ impl Entries {
     fn remove(&mut self, id: &Id) {
         if let Some(entry) = self.by_id.remove(id) {
             self.by_use.remove(&entry.last_use);
+            self.by_age.remove(&entry.made);
             self.stats.evictions += 1;
         }
     }
@@ -197,13 +204,15 @@ impl Entries {
         // Another thread may have been here first: the newer entry stays.
         self.remove(&id);
         while self.by_id.len() >= limits.max_entries {
-            let Some((_, oldest)) = self.by_use.pop_first() else { break };
-            self.by_id.remove(&oldest);
-            self.stats.evictions += 1;
+            let Some((_, id)) = self.by_use.first_key_value() else { break };
+            let id = id.clone();
+            self.remove(&id);
         }
         self.uses += 1;
+        let made = (now, self.uses);
         self.by_use.insert(self.uses, id.clone());
-        self.by_id.insert(id, Entry { value, made: now, last_use: self.uses, messages, bytes });
+        self.by_age.insert(made, id.clone());
+        self.by_id.insert(id, Entry { value, made, last_use: self.uses, messages, bytes });
     }
 }
 
@@ -219,30 +228,49 @@ fn entry_id(purpose: u8, suite: u16, context: &EncryptionContext, rest: &[u8]) -
     hash(HashAlgorithm::Sha384, &input)
 }
 
+impl<P> DataKeyCache<P> {
+    /// What the cache has under `id`, or what `make` answers, which is then kept.
+    fn cached(
+        &self,
+        id: Id,
+        messages: u32,
+        bytes: u64,
+        make: impl FnOnce() -> Result<Value, Error>,
+    ) -> Result<Value, Error> {
+        let found = self.entries.with(|entries| entries.take(&id, (self.clock)(), &self.limits, messages, bytes));
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        self.count_miss();
+        // Old before it is there, if anything. The lock is not held while the backend works.
+        let now = (self.clock)();
+        let made = make()?;
+        self.entries.with(|entries| entries.put(id, now, &self.limits, made.clone(), messages, bytes));
+        Ok(made)
+    }
+
+    fn count_miss(&self) {
+        self.entries.with(|entries| entries.stats.misses += 1);
+    }
+}
+
 impl<P: MaterialsProvider> MaterialsProvider for DataKeyCache<P> {
     fn encryption_materials(&self, request: &EncryptionRequest<'_>) -> Result<Arc<EncryptionMaterials>, Error> {
         let cacheable = request.suite.kdf_hash().is_some();
         let Some(bytes) = request.plaintext_len.filter(|_| cacheable) else {
-            self.entries.with(|entries| entries.stats.misses += 1);
+            self.count_miss();
             return self.provider.encryption_materials(request);
         };
         let id = entry_id(1, request.suite.id(), request.context, &[]);
-        let found = self.entries.with(|entries| entries.take(&id, (self.clock)(), &self.limits, 1, bytes));
-        if let Some(Value::Encryption(found)) = found {
-            return Ok(found);
+        match self.cached(id, 1, bytes, || self.provider.encryption_materials(request).map(Value::Encryption))? {
+            Value::Encryption(materials) => Ok(materials),
+            Value::Decryption(_) => Err(ErrorKind::Internal.into()),
         }
-        self.entries.with(|entries| entries.stats.misses += 1);
-        // Old before it is there, if anything. The lock is not held while the backend works.
-        let now = (self.clock)();
-        let made = self.provider.encryption_materials(request)?;
-        let value = Value::Encryption(made.clone());
-        self.entries.with(|entries| entries.put(id, now, &self.limits, value, 1, bytes));
-        Ok(made)
     }
 
     fn decryption_materials(&self, request: &DecryptionRequest<'_>) -> Result<Arc<DecryptionMaterials>, Error> {
         if request.suite.kdf_hash().is_none() {
-            self.entries.with(|entries| entries.stats.misses += 1);
+            self.count_miss();
             return self.provider.decryption_materials(request);
         }
         let mut keys = Vec::new();
@@ -250,16 +278,10 @@ impl<P: MaterialsProvider> MaterialsProvider for DataKeyCache<P> {
             key.write(&mut keys)?;
         }
         let id = entry_id(2, request.suite.id(), request.context, &keys);
-        let found = self.entries.with(|entries| entries.take(&id, (self.clock)(), &self.limits, 0, 0));
-        if let Some(Value::Decryption(found)) = found {
-            return Ok(found);
+        match self.cached(id, 0, 0, || self.provider.decryption_materials(request).map(Value::Decryption))? {
+            Value::Decryption(materials) => Ok(materials),
+            Value::Encryption(_) => Err(ErrorKind::Internal.into()),
         }
-        self.entries.with(|entries| entries.stats.misses += 1);
-        let now = (self.clock)();
-        let made = self.provider.decryption_materials(request)?;
-        let value = Value::Decryption(made.clone());
-        self.entries.with(|entries| entries.put(id, now, &self.limits, value, 0, 0));
-        Ok(made)
     }
 }
 
