@@ -173,8 +173,8 @@ impl<'k> Decryptor<'k> {
             }
         }
         let unstored = options.context.filtered(|key| stored.get(key).is_none())?;
-        let context = if unstored.is_empty() { stored.clone() } else { stored.merged(&unstored)? };
         let mut verifier = Verifier::new(header.suite, &stored)?;
+        let context = if unstored.is_empty() { stored } else { stored.merged(&unstored)? };
 
         let request = DecryptionRequest {
             suite: header.suite,

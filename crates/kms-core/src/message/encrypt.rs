@@ -2,6 +2,7 @@
 //!
 //! AWS Encryption SDK specification, `client-apis/encrypt.md`.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -95,8 +96,12 @@ impl EncryptOptions {
         })
     }
 
-    fn whole_context(&self) -> Result<EncryptionContext, Error> {
-        let whole = self.context.merged(&self.unstored_context)?;
+    fn whole_context(&self) -> Result<Cow<'_, EncryptionContext>, Error> {
+        let whole = if self.unstored_context.is_empty() {
+            Cow::Borrowed(&self.context)
+        } else {
+            Cow::Owned(self.context.merged(&self.unstored_context)?)
+        };
         if whole.pairs().len() != self.context.pairs().len() + self.unstored_context.pairs().len() {
             return Err(Error::invalid_input("an encryption context key is both stored and unstored"));
         }
@@ -173,7 +178,11 @@ impl<'r> Encryptor<'r> {
         random.fill(message_id)?;
         let key = MessageKey::derive(suite, message_id, &materials.data_key)?;
         let unstored = &options.unstored_context;
-        let stored = materials.context.filtered(|key| unstored.get(key).is_none())?;
+        let stored = if unstored.is_empty() {
+            Cow::Borrowed(&materials.context)
+        } else {
+            Cow::Owned(materials.context.filtered(|key| unstored.get(key).is_none())?)
+        };
         let mut header = write_header_body(
             suite,
             message_id,

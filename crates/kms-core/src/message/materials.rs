@@ -3,6 +3,7 @@
 //! AWS Encryption SDK specification, `framework/cmm-interface.md` and `keyring-interface.md`, without what they
 //! share mutably: a request goes in, materials come out.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -128,13 +129,13 @@ impl EncryptionMaterials {
     /// the context and nothing but the signature's public key besides, and that public key for suites that sign.
     pub(crate) fn answer(&self, request: &EncryptionRequest<'_>) -> Result<bool, Error> {
         let expected = match &self.signing_key {
-            Some(key) => signature::context_with(request.context, key)?,
-            None => request.context.clone(),
+            Some(key) => Cow::Owned(signature::context_with(request.context, key)?),
+            None => Cow::Borrowed(request.context),
         };
         Ok(self.suite == request.suite
             && self.data_key.len() == request.suite.key_len()
             && self.signing_key.is_some() == request.suite.is_signed()
-            && self.context == expected
+            && self.context == *expected
             && !self.encrypted_data_keys.is_empty())
     }
 }

@@ -192,7 +192,9 @@ impl<R: Read> Read for DecryptReader<'_, R> {
         }
         let buffered = self.buffered();
         let len = buffered.len().min(out.len());
-        out.iter_mut().zip(buffered).for_each(|(to, from)| *to = *from);
+        if let (Some(to), Some(from)) = (out.get_mut(..len), buffered.get(..len)) {
+            to.copy_from_slice(from);
+        }
         self.start += len;
         Ok(len)
     }
