@@ -84,6 +84,13 @@ fn context(pairs: &[(String, String)]) -> Result<EncryptionContext, Failure> {
     Ok(EncryptionContext::new(pairs.iter().cloned())?)
 }
 
+fn one_output_each(files: &[PathBuf], output: Option<&Path>) -> Result<(), Failure> {
+    if output.is_some() && files.len() > 1 {
+        return Err(Failure::usage("one output for several files").hint("Without -o each gets a name of its own."));
+    }
+    Ok(())
+}
+
 /// Works through all inputs; what one of them does wrong does not stop the others. Fails as the first that failed.
 fn for_each(
     files: &[PathBuf],

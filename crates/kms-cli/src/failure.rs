@@ -80,6 +80,13 @@ impl Failure {
         self
     }
 
+    /// The failure of an error, with what to try if it is of this kind.
+    pub(crate) fn hinting(error: Error, kind: ErrorKind, hint: impl Into<String>) -> Self {
+        let fits = error.kind() == kind;
+        let failure = Self::from(error);
+        if fits { failure.hint(hint) } else { failure }
+    }
+
     /// Says what the failure is about: a file, a key. The first to say so knows best.
     pub(crate) fn about(mut self, subject: impl fmt::Display) -> Self {
         self.subject.get_or_insert_with(|| subject.to_string());

@@ -79,6 +79,11 @@ impl Read for Input {
     }
 }
 
+/// What was read, if it is PEM and not DER.
+pub(crate) fn as_pem(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok().map(str::trim).filter(|text| text.starts_with("-----BEGIN"))
+}
+
 /// Fills as much of `out` as there is input for.
 pub(crate) fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;

@@ -134,11 +134,9 @@ impl KeyringArguments {
                 .into();
             return Ok((root, notice));
         }
-        // A key file without a keyring is what an interrupted first use leaves.
-        let made = if path.exists() { RootKey::open_key_file(path) } else { RootKey::create_key_file(path) };
-        let root = match made {
-            // Another process was first.
-            Err(_) if path.exists() => patiently(|| RootKey::open_key_file(path))?,
+        let root = match RootKey::create_key_file(path) {
+            // Another process was first, or an interrupted first use left a key file without a keyring.
+            Err(_) if path.exists() => RootKey::open_key_file(path)?,
             made => made?,
         };
         let notice = format!(
@@ -154,15 +152,9 @@ impl KeyringArguments {
         let root = match &sealed.root().kind {
             RootKind::KeyFile => {
                 let path = self.root_key_path(sealed.path());
-                RootKey::open_key_file(&path).map_err(|error| {
-                    let missing = error.kind() == ErrorKind::KeyUnavailable;
-                    let failure = Failure::from(error);
-                    if missing {
-                        failure.hint("If the file is elsewhere, name it with --root-key FILE, or in KMS_ROOT_KEY.")
-                    } else {
-                        failure
-                    }
-                })?
+                let hint = "If the file is elsewhere, name it with --root-key FILE, or in KMS_ROOT_KEY.";
+                RootKey::open_key_file(&path)
+                    .map_err(|error| Failure::hinting(error, ErrorKind::KeyUnavailable, hint))?
             }
             RootKind::Passphrase { .. } => {
                 let passphrase = self.existing_passphrase(sealed.path())?;
@@ -280,11 +272,8 @@ impl LocalKeyring {
     /// The generation of a key that a ciphertext names.
     pub(crate) fn material(&self, id: MaterialId) -> Result<Key, Failure> {
         let opened = self.keyring.open(&Keyring::locator(id), &Call::default());
-        Ok(Key::new(opened.map_err(|error| {
-            let missing = error.kind() == ErrorKind::KeyUnavailable;
-            let failure = Failure::from(error);
-            if missing { failure.hint("`kms key list` shows the keys there are.") } else { failure }
-        })?))
+        let hint = "`kms key list` shows the keys there are.";
+        Ok(Key::new(opened.map_err(|error| Failure::hinting(error, ErrorKind::KeyUnavailable, hint))?))
     }
 
     /// A symmetric key, to encrypt messages under.

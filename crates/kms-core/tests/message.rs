@@ -55,6 +55,20 @@ fn every_suite_at_every_frame_boundary() {
 }
 
 #[test]
+fn the_first_bytes_tell_the_suite() {
+    for &suite in AlgorithmSuite::ALL {
+        let sealed = encrypt(&options(suite, 16), b"x");
+        assert_eq!(Header::suite_of(&sealed[..4]), Some(suite));
+        assert_eq!(Header::suite_of(&sealed[..2]), None);
+        // A suite of the other version is none.
+        let mut mixed = sealed[..4].to_vec();
+        mixed[0] ^= 3;
+        assert_eq!(Header::suite_of(&mixed), None);
+    }
+    assert_eq!(Header::suite_of(b"text"), None);
+}
+
+#[test]
 fn the_writer_and_the_reader_agree_with_the_rest() {
     for suite in [DEFAULT, SIGNED, AlgorithmSuite::Aes256GcmNoKdf] {
         for (frame_len, len, piece) in [(16, 1000, 7), (4096, 20_000, 6000), (4096, 8192, 4096), (65_536, 300_000, 1)] {

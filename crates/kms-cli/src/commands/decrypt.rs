@@ -4,7 +4,7 @@ use std::io::{BufRead, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kms_core::message::{AlgorithmSuite, CommitmentPolicy, DecryptOptions, DecryptReader, WrappingKeys};
+use kms_core::message::{AlgorithmSuite, CommitmentPolicy, DecryptOptions, DecryptReader, Header, WrappingKeys};
 use kms_core::{Call, EncryptionContext, ErrorKind, blob};
 use serde_json::json;
 
@@ -52,9 +52,7 @@ pub(crate) struct Decrypt {
 
 impl Decrypt {
     pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
-        if self.output.is_some() && self.files.len() > 1 {
-            return Err(Failure::usage("one output for several files").hint("Without -o each gets a name of its own."));
-        }
+        super::one_output_each(&self.files, self.output.as_deref())?;
         let context = super::context(&self.context)?;
         let keyring = common.keyring.open()?;
         super::for_each(&self.files, common.report, |file| {
@@ -100,6 +98,7 @@ impl Decrypt {
         if start.first() == Some(&blob::VERSION) {
             return self.decrypt_blob(common, start, input, to, context, keyring);
         }
+        let is_signed = Header::suite_of(start).is_some_and(AlgorithmSuite::is_signed);
         let policy = if self.require_commitment {
             CommitmentPolicy::RequireEncryptRequireDecrypt
         } else {
@@ -115,7 +114,7 @@ impl Decrypt {
         let (name, len) = (input.name.clone(), input.len);
         let input = Cursor::new(start.to_vec()).chain(Watched::new(input, &name, len, common.report.quiet));
         let output = Output::create(to, self.force, 0o600)?;
-        let written = if is_signed(start) && !output.can_be_taken_back() {
+        let written = if is_signed && !output.can_be_taken_back() {
             reader.verify_then_write(input, output, to)?
         } else {
             reader.write(input, output, to)?
@@ -139,13 +138,8 @@ impl Decrypt {
         let sealed = [start, &rest].concat();
         let made_by = blob::material_id(&sealed)?;
         let plaintext = keyring.material(made_by)?.decrypt(&sealed, context, &Call::default()).map_err(|error| {
-            let rejected = error.kind() == ErrorKind::Rejected;
-            let failure = Failure::from(error);
-            if rejected {
-                failure.hint("A blob opens only with the --context pairs it was made with.")
-            } else {
-                failure
-            }
+            let hint = "A blob opens only with the --context pairs it was made with.";
+            Failure::hinting(error, ErrorKind::Rejected, hint)
         })?;
         crate::output::write_small(to, self.force, 0o600, plaintext.expose())?;
         self.done(common, &name, to, plaintext.len() as u64)
@@ -200,15 +194,4 @@ impl MessageReader<'_> {
             reader.consume(len);
         }
     }
-}
-
-/// Whether a message that begins so is signed.
-fn is_signed(start: &[u8]) -> bool {
-    let id = match start {
-        [1, _, id @ ..] => id,
-        [2, id @ ..] => id,
-        _ => return false,
-    };
-    let id = id.first_chunk().map(|id| u16::from_be_bytes(*id));
-    id.and_then(AlgorithmSuite::from_id).is_some_and(AlgorithmSuite::is_signed)
 }

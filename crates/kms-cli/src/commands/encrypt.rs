@@ -90,9 +90,7 @@ impl<W: Write> Write for Counted<W> {
 
 impl Encrypt {
     pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
-        if self.output.is_some() && self.files.len() > 1 {
-            return Err(Failure::usage("one output for several files").hint("Without -o each gets a name of its own."));
-        }
+        super::one_output_each(&self.files, self.output.as_deref())?;
         let options = self.options()?;
         // A mistyped name is no reason to make a keyring.
         if let [file] = self.files.as_slice() {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Common;
 use crate::failure::Failure;
-use crate::input::Input;
+use crate::input::{Input, as_pem};
 use crate::keyring::{LocalKeyring, alias, arn};
 use crate::output::{Destination, refuse_terminal, write_small};
 use crate::report;
@@ -194,9 +194,8 @@ impl Import {
         let name = self.file.display().to_string();
         let bytes = Input::open(&self.file)?.read_small(MAX_KEY_FILE)?;
         let is_raw = self.spec.is_some_and(|spec| spec.material_len().is_some());
-        let pem = core::str::from_utf8(&bytes).ok().filter(|text| text.trim_start().starts_with("-----BEGIN"));
-        let material = match pem {
-            Some(pem) if !is_raw => KeyMaterial::from_pem(pem.trim()).map_err(|e| Failure::from(e).about(&name))?,
+        let material = match as_pem(&bytes) {
+            Some(pem) if !is_raw => KeyMaterial::from_pem(pem).map_err(|e| Failure::from(e).about(&name))?,
             _ if is_raw => KeyMaterial::Raw(Secret::copy_from(&bytes)),
             _ => KeyMaterial::Pkcs8(Secret::copy_from(&bytes)),
         };
@@ -204,7 +203,7 @@ impl Import {
             Some(spec) => spec,
             None => material.spec().map_err(|error| {
                 Failure::from(error).about(&name).hint(
-                    "For the raw bytes of a symmetric or HMAC key name its --spec, for example HMAC_256.\n     \
+                    "For the raw bytes of a symmetric or HMAC key name its --spec, for example HMAC_256.\n\
                          For a private key of another form: openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW",
                 )
             })?,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Common;
 use crate::failure::Failure;
-use crate::input::{Input, read_full};
+use crate::input::{Input, as_pem, read_full};
 use crate::keyring::arn;
 use crate::output::{Destination, refuse_terminal, write_small};
 use crate::progress::Watched;
@@ -122,13 +122,8 @@ impl Verify {
         let digest = digest(common, &self.file, algorithm)?;
         let name = self.file.display();
         public.verify(algorithm, MessageType::Digest, &digest, &signature).map_err(|error| {
-            let rejected = error.kind() == ErrorKind::Rejected;
-            let failure = Failure::from(error).about(&name);
-            if rejected {
-                failure.hint(format!("This is no {algorithm} signature of that file by {by}."))
-            } else {
-                failure
-            }
+            let hint = format!("This is no {algorithm} signature of that file by {by}.");
+            Failure::hinting(error, ErrorKind::Rejected, hint).about(&name)
         })?;
         common.report.done(&format!("{name}: good signature by {by} ({algorithm})"));
         common.report.record(|| json!({ "SignatureValid": true, "SigningAlgorithm": algorithm.as_str(), "Key": by }))
@@ -137,9 +132,9 @@ impl Verify {
     fn public_key(&self, common: &Common) -> Result<(PublicKey, String), Failure> {
         if let Some(path) = &self.public_key {
             let bytes = Input::open(path)?.read_small(64 * 1024)?;
-            let key = match core::str::from_utf8(&bytes) {
-                Ok(text) if text.trim_start().starts_with("-----BEGIN") => PublicKey::from_pem(text.trim()),
-                _ => PublicKey::from_spki_der(&bytes),
+            let key = match as_pem(&bytes) {
+                Some(pem) => PublicKey::from_pem(pem),
+                None => PublicKey::from_spki_der(&bytes),
             };
             return Ok((key.map_err(|error| Failure::from(error).about(path.display()))?, path.display().to_string()));
         }

@@ -137,6 +137,17 @@ impl<'a> Header<'a> {
         Self::parse_with(message, &HeaderRules::default())
     }
 
+    /// The algorithm suite of a message that begins so; 4 bytes are enough. `None`: not a message, or too little of it.
+    #[must_use]
+    pub fn suite_of(start: &[u8]) -> Option<AlgorithmSuite> {
+        let mut reader = Reader::new(start);
+        let version = reader.u8().ok()?;
+        if version == 1 && reader.u8().ok()? != TYPE {
+            return None;
+        }
+        AlgorithmSuite::from_id(reader.u16().ok()?).filter(|suite| suite.version() == version)
+    }
+
     pub(crate) fn parse_with(message: &'a [u8], rules: &HeaderRules) -> Result<Parsed<Self>, Error> {
         match Self::read(message, rules) {
             Ok(header) => Ok(Parsed::Complete(header)),
