@@ -16,7 +16,7 @@ pub mod error;
 pub mod key;
 pub mod master_key;
 pub mod message;
-mod parse;
+pub mod parse;
 pub mod primitives;
 pub mod public_key;
 pub mod random;

@@ -103,6 +103,17 @@ impl RsaPublicKey {
         Ok(Self { key, spec })
     }
 
+    /// From the modulus and the public exponent, big-endian (RFC 8017, section 3.1).
+    ///
+    /// # Errors
+    /// `Malformed` if they are no public key; `Unsupported` for other sizes.
+    pub fn from_components(modulus: &[u8], exponent: &[u8]) -> Result<Self, Error> {
+        let key = PublicKey::new(BoxedUint::from_be_slice_vartime(modulus), BoxedUint::from_be_slice_vartime(exponent))
+            .map_err(|_| Error::malformed("not an RSA public key"))?;
+        let spec = spec_of(&key)?;
+        Ok(Self { key, spec })
+    }
+
     /// As a SubjectPublicKeyInfo in DER.
     ///
     /// # Errors
