@@ -1,0 +1,345 @@
+//! Objects on a token: making them, finding them, and reading what they are.
+
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::types::Ulong;
+use cryptoki_sys::CK_ULONG;
+use kms_core::primitives::ecc::EccPublicKey;
+use kms_core::primitives::rsa::RsaPublicKey;
+use kms_core::{Error, ErrorKind, KeySpec, KeyUsage};
+use pkcs8::der::Decode;
+use pkcs8::der::asn1::OctetStringRef;
+
+use crate::fault::Fault;
+use crate::template::{Name, Optional, Purpose, spec_of_curve};
+use crate::token::Attempt;
+
+/// A key that was made: the secret or private half, and the public key (SubjectPublicKeyInfo in DER) if it has one.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) handle: ObjectHandle,
+    pub(crate) public_handle: Option<ObjectHandle>,
+    pub(crate) public_key: Option<Vec<u8>>,
+}
+
+/// How a symmetric key of a token is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Symmetric {
+    /// A generic secret: one HMAC for each ciphertext, AES-GCM here.
+    Hmac,
+    /// The same, with a key that may derive: KDF and AES-GCM in the token.
+    Derive,
+    /// An AES key that was there before: AES-GCM in the token.
+    Direct,
+}
+
+/// What a token says about a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    pub(crate) handle: ObjectHandle,
+    pub(crate) spec: KeySpec,
+    pub(crate) usages: Vec<KeyUsage>,
+    pub(crate) symmetric: Option<Symmetric>,
+    pub(crate) public_key: Option<Vec<u8>>,
+    pub(crate) label: String,
+    pub(crate) id: Vec<u8>,
+}
+
+/// The attributes that say what a key is. None of them is secret.
+const FACTS: &[AttributeType] = &[
+    AttributeType::Class,
+    AttributeType::KeyType,
+    AttributeType::Id,
+    AttributeType::Label,
+    AttributeType::Sign,
+    AttributeType::Verify,
+    AttributeType::Encrypt,
+    AttributeType::Decrypt,
+    AttributeType::Derive,
+    AttributeType::ValueLen,
+    AttributeType::Modulus,
+    AttributeType::PublicExponent,
+    AttributeType::EcParams,
+    AttributeType::EcPoint,
+];
+
+#[derive(Debug, Default, Clone)]
+struct Facts {
+    class: Option<ObjectClass>,
+    key_type: Option<KeyType>,
+    id: Vec<u8>,
+    label: Vec<u8>,
+    sign: bool,
+    verify: bool,
+    encrypt: bool,
+    decrypt: bool,
+    derive: bool,
+    value_len: u64,
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
+    curve: Vec<u8>,
+    point: Vec<u8>,
+}
+
+impl Facts {
+    fn read(attempt: &Attempt<'_>, object: ObjectHandle) -> Result<Self, Fault> {
+        let mut facts = Self::default();
+        for attribute in attempt.session.get_attributes(object, FACTS)? {
+            match attribute {
+                Attribute::Class(class) => facts.class = Some(class),
+                Attribute::KeyType(key_type) => facts.key_type = Some(key_type),
+                Attribute::Id(id) => facts.id = id,
+                Attribute::Label(label) => facts.label = label,
+                Attribute::Sign(yes) => facts.sign = yes,
+                Attribute::Verify(yes) => facts.verify = yes,
+                Attribute::Encrypt(yes) => facts.encrypt = yes,
+                Attribute::Decrypt(yes) => facts.decrypt = yes,
+                Attribute::Derive(yes) => facts.derive = yes,
+                Attribute::ValueLen(len) => facts.value_len = CK_ULONG::from(len),
+                Attribute::Modulus(modulus) => facts.modulus = modulus,
+                Attribute::PublicExponent(exponent) => facts.exponent = exponent,
+                Attribute::EcParams(curve) => facts.curve = curve,
+                Attribute::EcPoint(point) => facts.point = point,
+                _ => {}
+            }
+        }
+        Ok(facts)
+    }
+
+    /// The public key in these facts, if they are enough for one.
+    fn public_key(&self) -> Option<(KeySpec, Vec<u8>)> {
+        if self.key_type == Some(KeyType::RSA) {
+            let key = RsaPublicKey::from_components(&self.modulus, &self.exponent).ok()?;
+            return Some((key.spec(), key.to_spki().ok()?));
+        }
+        let spec = spec_of_curve(&self.curve)?;
+        // An OCTET STRING with the point, as the standard says; some tokens leave the point bare.
+        let bare = <&OctetStringRef>::from_der(&self.point).map_or(self.point.as_slice(), OctetStringRef::as_bytes);
+        let key = EccPublicKey::from_sec1(spec, bare).ok()?;
+        Some((spec, key.to_spki().ok()?))
+    }
+}
+
+fn generic_secret_len(spec: KeySpec) -> Result<Ulong, Fault> {
+    let lengths = spec.material_len().ok_or_else(|| Error::unsupported(spec.as_str()))?;
+    Ok(Ulong::try_from(*lengths.start())?)
+}
+
+impl Attempt<'_> {
+    /// Makes a key in the token. It stays if it turns out to be other than asked for only as long as this call.
+    pub(crate) fn generate(
+        &self,
+        purpose: Purpose,
+        name: Name<'_>,
+        extractable: bool,
+        optional: Optional,
+    ) -> Result<Made, Fault> {
+        let mut template = purpose.secret(name, extractable, optional);
+        let spec = match purpose {
+            Purpose::Master { spec, .. } if spec.is_asymmetric() => {
+                return self.generate_pair(purpose, spec, name, &template);
+            }
+            Purpose::Master { spec, .. } => spec,
+            Purpose::Authenticate | Purpose::Wrap => KeySpec::SymmetricDefault,
+        };
+        let mechanism = if purpose == Purpose::Wrap { Mechanism::AesKeyGen } else { Mechanism::GenericSecretKeyGen };
+        template.push(Attribute::ValueLen(generic_secret_len(spec)?));
+        let handle = self.session.generate_key(&mechanism, &template)?;
+        let made = Made { handle, public_handle: None, public_key: None };
+        self.checked(made, extractable)
+    }
+
+    fn generate_pair(
+        &self,
+        purpose: Purpose,
+        spec: KeySpec,
+        name: Name<'_>,
+        private: &[Attribute],
+    ) -> Result<Made, Fault> {
+        let mechanism = if spec.is_rsa() { Mechanism::RsaPkcsKeyPairGen } else { Mechanism::EccKeyPairGen };
+        let public = purpose.public(name)?;
+        // Both follow from the mechanism, and some tokens refuse to be told.
+        let private: Vec<_> = private
+            .iter()
+            .filter(|attribute| !matches!(attribute, Attribute::Class(_) | Attribute::KeyType(_)))
+            .cloned()
+            .collect();
+        let (public, handle) = self.session.generate_key_pair(&mechanism, &public, &private)?;
+        let made = Made { handle, public_handle: Some(public), public_key: None };
+        let facts = match Facts::read(self, public) {
+            Ok(facts) => facts,
+            Err(fault) => {
+                self.unmake(&made);
+                return Err(fault);
+            }
+        };
+        let Some((_, public_key)) = facts.public_key().filter(|(found, _)| *found == spec) else {
+            self.unmake(&made);
+            return Err(Error::with_detail(ErrorKind::Internal, "the token made a key of another spec").into());
+        };
+        let extractable = private.iter().any(|attribute| matches!(attribute, Attribute::Extractable(true)));
+        self.checked(Made { public_key: Some(public_key), ..made }, extractable)
+    }
+
+    /// Reads back that a key is what was asked for: sensitive, and not extractable.
+    pub(crate) fn checked(&self, made: Made, extractable: bool) -> Result<Made, Fault> {
+        let wanted = [AttributeType::Sensitive, AttributeType::Extractable];
+        let read = self.session.get_attributes(made.handle, &wanted);
+        let holds = read.as_ref().is_ok_and(|attributes| {
+            attributes.iter().any(|one| matches!(one, Attribute::Sensitive(true)))
+                && attributes.iter().any(|one| matches!(one, Attribute::Extractable(is) if *is == extractable))
+        });
+        if holds {
+            return Ok(made);
+        }
+        self.unmake(&made);
+        read?;
+        Err(Error::with_detail(ErrorKind::Internal, "the token made a key that can be read or taken out").into())
+    }
+
+    /// Destroys what was made.
+    pub(crate) fn unmake(&self, made: &Made) {
+        for handle in [Some(made.handle), made.public_handle].into_iter().flatten() {
+            // Best effort: the error that led here is the one to report.
+            let _left = self.session.destroy_object(handle);
+        }
+    }
+
+    /// What `object` is, a secret or private key; `public` are the facts of its public half, if that is an object too.
+    fn describe(&self, object: ObjectHandle, facts: &Facts, public: Option<&Facts>) -> Result<Described, Error> {
+        let unsupported = |what: &str| Error::unsupported(format!("the key in the token is {what}"));
+        let mut usages = Vec::new();
+        let (mut symmetric, mut public_key) = (None, None);
+        let spec = if facts.class == Some(ObjectClass::SECRET_KEY) {
+            if facts.key_type == Some(KeyType::AES) {
+                if facts.value_len != 32 {
+                    return Err(unsupported("an AES key of another length than 256 bits"));
+                }
+                if !(facts.encrypt && facts.decrypt) {
+                    return Err(unsupported("an AES key that may not encrypt and decrypt"));
+                }
+                symmetric = Some(Symmetric::Direct);
+                usages.push(KeyUsage::EncryptDecrypt);
+                KeySpec::SymmetricDefault
+            } else if facts.sign && !facts.verify {
+                symmetric = Some(if facts.derive { Symmetric::Derive } else { Symmetric::Hmac });
+                usages.push(KeyUsage::EncryptDecrypt);
+                KeySpec::SymmetricDefault
+            } else if facts.sign {
+                usages.push(KeyUsage::GenerateVerifyMac);
+                match facts.value_len {
+                    28 => KeySpec::Hmac224,
+                    32 => KeySpec::Hmac256,
+                    48 => KeySpec::Hmac384,
+                    64.. => KeySpec::Hmac512,
+                    _ => return Err(unsupported("an HMAC key of a length that tells no hash function")),
+                }
+            } else {
+                return Err(unsupported("a secret that may not sign"));
+            }
+        } else {
+            let found = facts.public_key().or_else(|| public.and_then(Facts::public_key));
+            let (spec, spki) = found.ok_or_else(|| {
+                unsupported("without a public half that can be read: import its public key beside it, with the same id")
+            })?;
+            public_key = Some(spki);
+            if facts.decrypt {
+                usages.push(KeyUsage::EncryptDecrypt);
+            }
+            if facts.sign {
+                usages.push(KeyUsage::SignVerify);
+            }
+            if facts.derive {
+                usages.push(KeyUsage::KeyAgreement);
+            }
+            spec
+        };
+        usages.retain(|usage| spec.usages().contains(usage));
+        if usages.is_empty() {
+            return Err(unsupported("not permitted to do anything"));
+        }
+        let label = String::from_utf8_lossy(&facts.label).into_owned();
+        Ok(Described { handle: object, spec, usages, symmetric, public_key, label, id: facts.id.clone() })
+    }
+
+    /// The one key of this label, identifier or both. One search of the token.
+    pub(crate) fn find(&self, label: Option<&str>, id: Option<&[u8]>) -> Result<Option<Described>, Fault> {
+        let mut wanted = vec![Attribute::Token(true)];
+        wanted.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
+        wanted.extend(id.map(|id| Attribute::Id(id.to_vec())));
+        let mut found = self.described(&wanted)?;
+        match (found.pop(), found.is_empty()) {
+            (None, _) => Ok(None),
+            (Some(one), true) => Ok(Some(one?)),
+            (Some(_), false) => Err(Error::invalid_input(
+                "more than one key in the token has this label: say which with its id, as `kms key list` shows them",
+            )
+            .into()),
+        }
+    }
+
+    /// The handle of a key that was described before. One search of the token.
+    pub(crate) fn find_handle(
+        &self,
+        label: Option<&str>,
+        id: Option<&[u8]>,
+        class: ObjectClass,
+    ) -> Result<Option<ObjectHandle>, Fault> {
+        let mut wanted = vec![Attribute::Token(true), Attribute::Class(class)];
+        wanted.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
+        wanted.extend(id.map(|id| Attribute::Id(id.to_vec())));
+        Ok(self.session.find_objects(&wanted)?.first().copied())
+    }
+
+    /// The key of this identifier, without its description.
+    pub(crate) fn find_secret(&self, id: &[u8], label: Option<&str>) -> Result<Option<ObjectHandle>, Fault> {
+        let mut wanted = vec![Attribute::Token(true), Attribute::Class(ObjectClass::SECRET_KEY)];
+        if !id.is_empty() {
+            wanted.push(Attribute::Id(id.to_vec()));
+        }
+        wanted.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
+        Ok(self.session.find_objects(&wanted)?.first().copied())
+    }
+
+    /// The identifier of an object.
+    pub(crate) fn id_of(&self, object: ObjectHandle) -> Result<Vec<u8>, Fault> {
+        let read = self.session.get_attributes(object, &[AttributeType::Id])?;
+        Ok(read
+            .into_iter()
+            .find_map(|one| if let Attribute::Id(id) = one { Some(id) } else { None })
+            .unwrap_or_default())
+    }
+
+    /// All keys of the token that match, each with its public half; a key that this crate has no use for is an error
+    /// in its place.
+    pub(crate) fn described(&self, wanted: &[Attribute]) -> Result<Vec<Result<Described, Error>>, Fault> {
+        let (mut keys, mut publics) = (Vec::new(), Vec::new());
+        for object in self.session.find_objects(wanted)? {
+            let facts = Facts::read(self, object)?;
+            if facts.class == Some(ObjectClass::PUBLIC_KEY) {
+                publics.push(facts);
+            } else if matches!(facts.class, Some(ObjectClass::SECRET_KEY | ObjectClass::PRIVATE_KEY)) {
+                keys.push((object, facts));
+            }
+        }
+        let of = |key: &Facts| publics.iter().find(|public| public.id == key.id && public.key_type == key.key_type);
+        Ok(keys.iter().map(|(object, facts)| self.describe(*object, facts, of(facts))).collect())
+    }
+
+    /// The RSA public key of an object.
+    pub(crate) fn rsa_public_key(&self, object: ObjectHandle) -> Result<RsaPublicKey, Fault> {
+        let facts = Facts::read(self, object)?;
+        Ok(RsaPublicKey::from_components(&facts.modulus, &facts.exponent)?)
+    }
+
+    /// Destroys every object of this identifier and label: both halves of a pair.
+    pub(crate) fn destroy(&self, label: Option<&str>, id: Option<&[u8]>) -> Result<(), Fault> {
+        let mut wanted = vec![Attribute::Token(true)];
+        wanted.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
+        wanted.extend(id.map(|id| Attribute::Id(id.to_vec())));
+        for object in self.session.find_objects(&wanted)? {
+            self.session.destroy_object(object)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Sessions: a bounded number of them to one token, under one login.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+use cryptoki::slot::Slot;
+use kms_core::{Error, ErrorKind};
+use parking_lot::{Condvar, MappedMutexGuard, Mutex, MutexGuard};
+
+use crate::fault::{Fault, Remedy};
+use crate::module::Module;
+
+/// One login to a token, and all that dies with it: sessions, session objects, handles.
+pub(crate) struct Connection {
+    /// Tells it from every other of its token: a handle is good in the connection it was found in, and in no other.
+    pub(crate) epoch: u64,
+    /// The initialisation of the module that it is of.
+    pub(crate) generation: u64,
+    pub(crate) slot: Slot,
+    module: Arc<Module>,
+    /// Keeps the login, which a token forgets with its last session, and owns the session objects that are keys.
+    keeper: Mutex<Option<Session>>,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+    /// Session objects that nobody uses any more.
+    litter: Mutex<Vec<ObjectHandle>>,
+}
+
+struct Pool {
+    idle: Vec<Session>,
+    open: usize,
+    limit: usize,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        epoch: u64,
+        generation: u64,
+        slot: Slot,
+        module: Arc<Module>,
+        keeper: Session,
+        limit: usize,
+    ) -> Self {
+        Self {
+            epoch,
+            generation,
+            slot,
+            module,
+            keeper: Mutex::new(Some(keeper)),
+            pool: Mutex::new(Pool { idle: Vec::new(), open: 0, limit }),
+            returned: Condvar::new(),
+            litter: Mutex::default(),
+        }
+    }
+
+    /// A session for one operation.
+    pub(crate) fn lease(&self, deadline: Instant) -> Result<Lease<'_>, Fault> {
+        let mut pool = self.pool.lock();
+        loop {
+            if let Some(session) = pool.idle.pop() {
+                return Ok(Lease { connection: self, session: Some(session) });
+            }
+            if pool.open < pool.limit {
+                pool.open += 1;
+                drop(pool);
+                return match self.module.pkcs11().open_rw_session(self.slot) {
+                    Ok(session) => Ok(Lease { connection: self, session: Some(session) }),
+                    Err(error) => {
+                        let fault = Fault::from(error);
+                        let mut pool = self.pool.lock();
+                        pool.open -= 1;
+                        // The token allows fewer sessions than it said: those there are have to do.
+                        if fault.remedy == Remedy::Wait && pool.open > 0 {
+                            pool.limit = pool.open;
+                        }
+                        Err(fault)
+                    }
+                };
+            }
+            if self.returned.wait_until(&mut pool, deadline).timed_out() {
+                return Err(Error::with_detail(
+                    ErrorKind::Busy,
+                    format!("all {} sessions with the token are in use", pool.limit),
+                )
+                .into());
+            }
+        }
+    }
+
+    /// Closes the sessions that nobody uses.
+    pub(crate) fn close_idle(&self) {
+        let idle = {
+            let mut pool = self.pool.lock();
+            pool.open -= pool.idle.len();
+            core::mem::take(&mut pool.idle)
+        };
+        drop(idle);
+        self.returned.notify_all();
+    }
+
+    /// The session that owns the session objects.
+    pub(crate) fn keeper(&self, deadline: Instant) -> Result<MappedMutexGuard<'_, Session>, Error> {
+        let keeper = self.keeper.try_lock_until(deadline).ok_or_else(|| {
+            Error::with_detail(ErrorKind::TimedOut, "the session that holds the keys is in use").that_may_have_run()
+        })?;
+        MutexGuard::try_map(keeper, Option::as_mut).map_err(|_| ErrorKind::Internal.into())
+    }
+
+    /// Leaves a session object to be destroyed by whoever comes next: a key that is dropped does not call the token.
+    pub(crate) fn discard(&self, object: ObjectHandle) {
+        self.litter.lock().push(object);
+    }
+
+    /// Destroys what was [discarded](Self::discard).
+    pub(crate) fn tidy(&self, session: &Session) {
+        let litter = core::mem::take(&mut *self.litter.lock());
+        for object in litter {
+            // It may have gone with its session.
+            let _gone = session.destroy_object(object);
+        }
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.pool.lock().open
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let sessions = self.pool.get_mut().idle.drain(..).chain(self.keeper.get_mut().take());
+        // After the module was initialised anew, the numbers of these sessions may be those of others: closing them
+        // would close those.
+        match self.module.enter_now().filter(|entered| entered.generation == self.generation) {
+            Some(_entered) => sessions.for_each(drop),
+            None => sessions.for_each(core::mem::forget),
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection(epoch {}, {} sessions)", self.epoch, self.sessions())
+    }
+}
+
+/// A session in use; goes back when it is dropped.
+pub(crate) struct Lease<'a> {
+    connection: &'a Connection,
+    session: Option<Session>,
+}
+
+impl Lease<'_> {
+    pub(crate) const fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// Closes the session instead of giving it back.
+    pub(crate) fn close(mut self) {
+        drop(self.session.take());
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.connection.pool.lock();
+        match self.session.take() {
+            Some(session) => pool.idle.push(session),
+            None => pool.open -= 1,
+        }
+        drop(pool);
+        self.connection.returned.notify_one();
+    }
+}
