@@ -1,0 +1,24 @@
+//! Real PKCS#11 tokens in throw-away directories, for tests and benchmarks.
+//!
+//! - [`softhsm()`], [`nss()`]: a fresh [`Token`] with a PIN and a label of its own. [`softhsm_beside`] puts a second
+//!   token under the same module.
+//! - [`Token::open`]: the token through bare `cryptoki`, for tests to look behind the program's back and for
+//!   benchmarks to compare with.
+//!
+//! A module reads its configuration from the environment and keeps it for the life of the process: a process stays
+//! with the first token of each kind that it enters. `cargo nextest run` gives every test a process of its own. Under
+//! `cargo test`, where they share one, the second [`Token::enter`] panics.
+//!
+//! Whatever is missing is a panic that says what to install: a test that cannot run fails.
+
+mod bare;
+mod nss;
+mod process;
+mod programs;
+mod softhsm;
+mod token;
+
+pub use bare::Bare;
+pub use nss::nss;
+pub use softhsm::{softhsm, softhsm_beside};
+pub use token::Token;
