@@ -1,6 +1,6 @@
 //! Real PKCS#11 tokens in throw-away directories, for tests and benchmarks.
 //!
-//! - [`softhsm()`], [`nss()`]: a fresh [`Token`] with a PIN and a label of its own. [`softhsm_beside`] puts a second
+//! - [`softhsm()`], [`nss()`], [`kryoptic()`]: a fresh [`Token`] with a PIN and a label of its own. [`softhsm_beside`] puts a second
 //!   token under the same module.
 //! - [`Token::open`]: the token through bare `cryptoki`, for tests to look behind the program's back and for
 //!   benchmarks to compare with.
@@ -12,6 +12,7 @@
 //! Whatever is missing is a panic that says what to install: a test that cannot run fails.
 
 mod bare;
+mod kryoptic;
 mod nss;
 mod process;
 mod programs;
@@ -19,6 +20,7 @@ mod softhsm;
 mod token;
 
 pub use bare::Bare;
+pub use kryoptic::kryoptic;
 pub use nss::nss;
 pub use softhsm::{softhsm, softhsm_beside};
 pub use token::Token;

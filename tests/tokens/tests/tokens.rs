@@ -7,7 +7,7 @@ use std::process::Command;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::Session;
-use test_tokens::{Bare, Token, nss, softhsm, softhsm_beside};
+use test_tokens::{Bare, Token, kryoptic, nss, softhsm, softhsm_beside};
 
 /// A 32-byte key that can do nothing but HMACs, on the token for ever.
 fn generate(session: &Session) -> ObjectHandle {
@@ -48,6 +48,11 @@ fn nss_makes_an_hmac() {
 }
 
 #[test]
+fn kryoptic_makes_an_hmac() {
+    makes_an_hmac(&kryoptic());
+}
+
+#[test]
 fn another_process_sees_the_token_by_its_environment_alone() {
     let token = softhsm();
     let show = |command: &mut Command| String::from_utf8(command.output().unwrap().stdout).unwrap();
@@ -82,10 +87,10 @@ fn the_directory_goes_with_the_last_token_in_it() {
 }
 
 #[test]
-fn tokens_of_two_kinds_share_a_process() {
-    let (one, two) = (softhsm(), nss());
-    makes_an_hmac(&one);
-    makes_an_hmac(&two);
+fn tokens_of_all_kinds_share_a_process() {
+    for token in [softhsm(), nss(), kryoptic()] {
+        makes_an_hmac(&token);
+    }
 }
 
 #[test]
@@ -101,6 +106,13 @@ fn entering_again_changes_nothing() {
 fn a_second_softhsm_directory_is_refused() {
     softhsm().enter();
     softhsm().enter();
+}
+
+#[test]
+#[should_panic(expected = "cargo nextest run")]
+fn a_second_kryoptic_directory_is_refused() {
+    kryoptic().enter();
+    kryoptic().enter();
 }
 
 #[test]
