@@ -31,6 +31,17 @@ impl Token {
         Self { module, label, reserved: None, environment: Vec::new(), directory }
     }
 
+    /// The same token, behind another module that has a directory of its own.
+    pub(crate) fn behind(&self, module: PathBuf, directory: TempDir) -> Self {
+        Self {
+            module,
+            label: self.label.clone(),
+            reserved: self.reserved.clone(),
+            environment: self.environment.clone(),
+            directory: Arc::new(directory),
+        }
+    }
+
     pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
         self.environment.push((name, value.into()));
         self
