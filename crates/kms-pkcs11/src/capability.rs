@@ -7,8 +7,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use cryptoki::mechanism::MechanismType;
-use cryptoki_sys::CK_MECHANISM_TYPE;
 use kms_core::{Algorithm, AlgorithmSet, KeySpec, KeyUsage, Supported};
 
 use crate::fault::{Fault, Remedy};
