@@ -2,7 +2,7 @@
 
 use cryptoki::mechanism::MechanismType;
 use cryptoki::object::ObjectHandle;
-use kms_core::primitives::ecc::{EccPrivateKey, EccPublicKey};
+use kms_core::primitives::ecc::{EccPrivateKey, EccPublicKey, signature_to_der};
 use kms_core::primitives::hash::hash;
 use kms_core::primitives::rsa::RsaPublicKey;
 use kms_core::{
@@ -90,7 +90,7 @@ fn signature_works(
     let verified = if spec.is_rsa() {
         RsaPublicKey::from_spki(spki)?.verify_digest(algorithm, &digest, &signature)
     } else {
-        EccPublicKey::from_spki(spec, spki)?.verify_digest(&digest, &signature)
+        EccPublicKey::from_spki(spec, spki)?.verify_digest(&digest, &signature_to_der(spec, &signature)?)
     };
     verified.map_err(|_| wrong("its signature does not verify"))
 }

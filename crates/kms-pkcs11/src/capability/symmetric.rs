@@ -5,7 +5,7 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use cryptoki_sys::CK_ULONG;
 use kms_core::primitives::mac::hmac;
-use kms_core::{AlgorithmSet, Error, KeySpec, KeyUsage, MacAlgorithm};
+use kms_core::{AlgorithmSet, Error, KeySpec, KeyUsage, MacAlgorithm, RandomSource, SystemRandom};
 
 use super::{Capabilities, GcmBehaviour, asked};
 use crate::fault::Fault;
@@ -20,10 +20,14 @@ const PROBE: &[u8] = b"kms asks what this token can do";
 pub(super) const SYMMETRIC: Purpose =
     Purpose::Master { spec: KeySpec::SymmetricDefault, usage: KeyUsage::EncryptDecrypt, derives: false };
 
-/// The optional attributes that the token takes: all, or those it takes alone.
+/// The optional attributes that the token takes: all, or those it takes alone. Asked with an object that stays, for as
+/// long as it takes: NSS takes for a session's objects what it refuses for others.
 pub(super) fn optional_attributes(attempt: &Attempt<'_>) -> Result<Optional, Fault> {
     let takes = |optional: Optional| -> Result<bool, Fault> {
-        match asked(attempt.generate(SYMMETRIC, Name::NOBODY, false, optional))? {
+        let mut id = [0; 20];
+        SystemRandom.fill(&mut id)?;
+        let name = Name { id: &id, label: "kms probe", token: true };
+        match asked(attempt.generate(SYMMETRIC, name, false, optional))? {
             Ok(made) => {
                 attempt.unmake(&made);
                 Ok(true)
@@ -79,7 +83,9 @@ pub(super) fn wrapping(attempt: &Attempt<'_>, found: &mut Capabilities) -> Resul
             let before = attempt.mac(MacAlgorithm::HmacSha256, made.handle, PROBE)?;
             Ok(attempt.mac(MacAlgorithm::HmacSha256, back, PROBE)?.ct_eq(before.expose()))
         };
-        if let Ok(true) = asked(there_and_back(attempt, mechanism, SYMMETRIC, found.optional, same))? {
+        let x = asked(there_and_back(attempt, mechanism, SYMMETRIC, found.optional, same))?;
+        eprintln!("DEBUG {mechanism:?} {x:?}");
+        if let Ok(true) = x {
             found.wrap = Some(mechanism);
             found.wrap_mechanism = Some(mechanism.name());
             found.wraps.push(KeySpec::SymmetricDefault);
