@@ -17,7 +17,7 @@ use crate::import::{Checked, Way, bring_in};
 use crate::key::{Pkcs11Key, Place, Shared};
 use crate::object::{Described, Symmetric};
 use crate::records::{InMemory, Records};
-use crate::template::{Name, Purpose};
+use crate::template::{Name, Optional, Purpose};
 use crate::token::Token;
 use crate::uri::Uri;
 use crate::wrapped::{KeyOrigin, Record, Roots};
@@ -221,7 +221,7 @@ impl Pkcs11Backend {
         let purpose = Purpose::Master { spec, usage, derives: symmetric && known.derives_inside };
         let fresh_id = id.clone().unwrap_or_else(|| object_id(at.id()));
         let fresh_label = label.clone().unwrap_or_else(|| format!("kms {}", at.id()));
-        let way = self.way(&known, material.is_some())?;
+        let (way, optional) = self.way(&known, material.is_some())?;
         let described = self.token.run(call, move |attempt| {
             if let Some(there) = attempt.find(label.as_deref(), id.as_deref())? {
                 // A retry after a lost answer finds what the first try made.
@@ -229,8 +229,8 @@ impl Pkcs11Backend {
             }
             let name = Name { id: &fresh_id, label: &fresh_label, token: true };
             let made = match &material {
-                None => attempt.generate(purpose, name, false, known.optional)?,
-                Some(material) => bring_in(&attempt, purpose, spec, name, material, way, false, known.optional)?,
+                None => attempt.generate(purpose, name, false, optional)?,
+                Some(material) => bring_in(&attempt, purpose, spec, name, material, way, false, optional)?,
             };
             Ok(Described {
                 handle: made.handle,
@@ -262,7 +262,7 @@ impl Pkcs11Backend {
         let wrap = known.wrap.ok_or_else(|| Error::unsupported("the token wraps no keys"))?;
         let _one_at_a_time = self.making.lock();
         let derives = spec == KeySpec::SymmetricDefault && known.derives_inside;
-        let way = self.way(&known, material.is_some())?;
+        let (way, optional) = self.way(&known, material.is_some())?;
         let record = Record {
             root: [0; 16],
             id: at.id(),
@@ -272,6 +272,7 @@ impl Pkcs11Backend {
             created: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             label: String::new(),
             wrap,
+            attributes: known.unwrapped,
             derives,
             public_key: None,
             wrapped: Vec::new(),
@@ -280,8 +281,8 @@ impl Pkcs11Backend {
         let sealed = self.token.run(call, move |attempt| {
             let purpose = record.purpose();
             let made = match &material {
-                None => attempt.generate(purpose, Name::NOBODY, true, known.optional)?,
-                Some(material) => bring_in(&attempt, purpose, spec, Name::NOBODY, material, way, true, known.optional)?,
+                None => attempt.generate(purpose, Name::NOBODY, true, optional)?,
+                Some(material) => bring_in(&attempt, purpose, spec, Name::NOBODY, material, way, true, optional)?,
             };
             let record = Record { public_key: made.public_key.clone(), ..record.clone() };
             let sealed = roots.seal(&attempt, known.optional, made.handle, record);
@@ -292,12 +293,13 @@ impl Pkcs11Backend {
         self.existing_wrapped(at, &sealed, call)
     }
 
-    /// How material gets into the token.
-    fn way(&self, known: &Capabilities, needed: bool) -> Result<Way, Error> {
+    /// How material gets into the token, and with which optional attributes.
+    fn way(&self, known: &Capabilities, needed: bool) -> Result<(Way, Optional), Error> {
         match known.wrap {
-            Some(wrap) if known.unwraps && (self.import_wrapped || !known.creates) => Ok(Way::Unwrap(wrap)),
-            _ if known.creates && !self.import_wrapped => Ok(Way::Create),
-            _ if !needed => Ok(Way::Create),
+            Some(wrap) if needed && known.unwraps && (self.import_wrapped || !known.creates) => {
+                Ok((Way::Unwrap(wrap), known.unwrapped))
+            }
+            _ if !needed || known.creates && !self.import_wrapped => Ok((Way::Create, known.optional)),
             _ => Err(Error::unsupported("the token takes no keys that were made elsewhere")),
         }
     }

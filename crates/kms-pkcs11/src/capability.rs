@@ -79,7 +79,9 @@ pub struct Capabilities {
     pub extraction: Vec<(&'static str, bool)>,
     /// Optional attributes that the token refuses.
     pub refused_attributes: Vec<&'static str>,
+    /// The optional attributes of keys that are made, and of keys that are unwrapped.
     pub(crate) optional: Optional,
+    pub(crate) unwrapped: Optional,
     pub(crate) wrap: Option<WrapMechanism>,
 }
 
@@ -129,6 +131,7 @@ pub(crate) fn probe(attempt: Attempt<'_>) -> Result<Capabilities, Fault> {
         extraction: Vec::new(),
         refused_attributes: refused.iter().filter(|(_, takes)| !takes).map(|(name, _)| *name).collect(),
         optional,
+        unwrapped: optional,
         wrap: None,
     };
     symmetric::wrapping(&attempt, &mut found)?;

@@ -18,7 +18,6 @@ use crate::object::Symmetric;
 use crate::operation::rejecting;
 use crate::point;
 use crate::session::Connection;
-use crate::template::Optional;
 use crate::token::{Attempt, Token};
 use crate::wrapped::{Record, Roots};
 
@@ -28,7 +27,7 @@ pub(crate) enum Place {
     /// An object in the token.
     Object { label: Option<String>, id: Option<Vec<u8>>, class: ObjectClass },
     /// A record, verified when the key was opened.
-    Wrapped { record: Box<Record>, roots: Arc<Roots>, optional: Optional },
+    Wrapped { record: Box<Record>, roots: Arc<Roots> },
 }
 
 /// A handle, and the connection that it is good in.
@@ -101,10 +100,10 @@ impl Shared {
             Place::Object { label, id, class } => {
                 attempt.find_handle(label.as_deref(), id.as_deref(), *class)?.ok_or_else(absent)?
             }
-            Place::Wrapped { record, roots, optional } => {
+            Place::Wrapped { record, roots } => {
                 // Of the session that keeps the login: it lives as long as the connection.
                 let keeper = attempt.connection.keeper(attempt.deadline)?;
-                let loaded = roots.load(&Attempt { session: &keeper, ..*attempt }, *optional, record);
+                let loaded = roots.load(&Attempt { session: &keeper, ..*attempt }, record);
                 if let Err(Fault { remedy: Remedy::Handle, .. }) = &loaded {
                     roots.forget();
                 }

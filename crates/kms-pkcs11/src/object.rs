@@ -2,6 +2,7 @@
 
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::SessionState;
 use cryptoki::types::Ulong;
 use cryptoki_sys::CK_ULONG;
 use kms_core::primitives::ecc::EccPublicKey;
@@ -10,7 +11,7 @@ use kms_core::{Error, ErrorKind, KeySpec, KeyUsage};
 use pkcs8::der::Decode;
 use pkcs8::der::asn1::OctetStringRef;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Remedy};
 use crate::template::{Name, Optional, Purpose, spec_of_curve};
 use crate::token::Attempt;
 
@@ -288,7 +289,26 @@ impl Attempt<'_> {
         let mut wanted = vec![Attribute::Token(true), Attribute::Class(class)];
         wanted.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
         wanted.extend(id.map(|id| Attribute::Id(id.to_vec())));
-        Ok(self.session.find_objects(&wanted)?.first().copied())
+        self.first(&wanted)
+    }
+
+    /// The first object that matches.
+    fn first(&self, wanted: &[Attribute]) -> Result<Option<ObjectHandle>, Fault> {
+        let found = self.session.find_objects(wanted)?.first().copied();
+        if found.is_none() {
+            self.still_logged_in()?;
+        }
+        Ok(found)
+    }
+
+    /// Without its login a token shows no private object: that one is not found means something only with it.
+    fn still_logged_in(&self) -> Result<(), Fault> {
+        let state = self.session.get_session_info()?.session_state();
+        if self.connection.logged_in && !matches!(state, SessionState::RoUser | SessionState::RwUser) {
+            let error = Error::with_detail(ErrorKind::Disconnected, "the login to the token has expired");
+            return Err(Fault { remedy: Remedy::Login, error });
+        }
+        Ok(())
     }
 
     /// The key of this identifier, without its description.
@@ -298,7 +318,7 @@ impl Attempt<'_> {
             wanted.push(Attribute::Id(id.to_vec()));
         }
         wanted.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
-        Ok(self.session.find_objects(&wanted)?.first().copied())
+        self.first(&wanted)
     }
 
     /// The identifier of an object.
@@ -321,6 +341,9 @@ impl Attempt<'_> {
             } else if matches!(facts.class, Some(ObjectClass::SECRET_KEY | ObjectClass::PRIVATE_KEY)) {
                 keys.push((object, facts));
             }
+        }
+        if keys.is_empty() {
+            self.still_logged_in()?;
         }
         let of = |key: &Facts| publics.iter().find(|public| public.id == key.id && public.key_type == key.key_type);
         Ok(keys.iter().map(|(object, facts)| self.describe(*object, facts, of(facts))).collect())

@@ -20,6 +20,8 @@ pub(crate) struct Connection {
     /// The initialisation of the module that it is of.
     pub(crate) generation: u64,
     pub(crate) slot: Slot,
+    /// Whether the token wanted a login.
+    pub(crate) logged_in: bool,
     module: Arc<Module>,
     /// Keeps the login, which a token forgets with its last session, and owns the session objects that are keys.
     keeper: Mutex<Option<Session>>,
@@ -40,6 +42,7 @@ impl Connection {
         epoch: u64,
         generation: u64,
         slot: Slot,
+        logged_in: bool,
         module: Arc<Module>,
         keeper: Session,
         limit: usize,
@@ -48,6 +51,7 @@ impl Connection {
             epoch,
             generation,
             slot,
+            logged_in,
             module,
             keeper: Mutex::new(Some(keeper)),
             pool: Mutex::new(Pool { idle: Vec::new(), open: 0, limit }),

@@ -20,6 +20,18 @@ pub(crate) struct Optional {
 impl Optional {
     pub(crate) const ALL: Self = Self { copyable: true, modifiable: true, allowed_mechanisms: true };
     pub(crate) const NONE: Self = Self { copyable: false, modifiable: false, allowed_mechanisms: false };
+
+    /// As in records of wrapped keys.
+    pub(crate) const fn bits(self) -> u8 {
+        self.copyable as u8 | (self.modifiable as u8) << 1 | (self.allowed_mechanisms as u8) << 2
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> Option<Self> {
+        if bits > 7 {
+            return None;
+        }
+        Some(Self { copyable: bits & 1 != 0, modifiable: bits & 2 != 0, allowed_mechanisms: bits & 4 != 0 })
+    }
 }
 
 /// Where an object lives, and how it is found.

@@ -287,7 +287,8 @@ impl Token {
             _ => u64::MAX,
         };
         let limit = usize::try_from(limit.saturating_sub(1)).unwrap_or(usize::MAX).clamp(1, self.options.sessions);
-        let connection = Arc::new(Connection::new(state.epochs, generation, slot, self.module.clone(), keeper, limit));
+        let (login, module) = (info.login_required(), self.module.clone());
+        let connection = Arc::new(Connection::new(state.epochs, generation, slot, login, module, keeper, limit));
         state.current = Some(connection.clone());
         Ok(connection)
     }

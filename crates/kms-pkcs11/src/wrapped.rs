@@ -15,10 +15,11 @@
 //!
 //! ```text
 //! "KMSW" 01 | root id 16 | key id 16 | generation u32 | spec: text | usage: text | origin u8 | seconds since 1970 u64
-//! | label: text | wrapping u8 | derives u8 | public key: u16 + SPKI | wrapped key: u16 + bytes | HMAC-SHA-256: 32 bytes
+//! | label: text | wrapping u8 | attributes u8 | derives u8 | public key: u16 + SPKI | wrapped key: u16 + bytes | HMAC-SHA-256: 32 bytes
 //!
 //! origin    01 made in the token, 02 brought in
 //! wrapping  01 CKM_AES_KEY_WRAP_KWP, 02 CKM_AES_KEY_WRAP_PAD as RFC 5649, 03 CKM_AES_KEY_WRAP
+//! attributes, a sum: 01 CKA_COPYABLE, 02 CKA_MODIFIABLE, 04 CKA_ALLOWED_MECHANISMS are set when the key is unwrapped
 //! derives   01 the key of a ciphertext is derived inside the token, 00 by an HMAC
 //! ```
 
@@ -64,6 +65,7 @@ pub(crate) struct Record {
     pub(crate) created: u64,
     pub(crate) label: String,
     pub(crate) wrap: WrapMechanism,
+    pub(crate) attributes: Optional,
     pub(crate) derives: bool,
     pub(crate) public_key: Option<Vec<u8>>,
     pub(crate) wrapped: Vec<u8>,
@@ -95,6 +97,7 @@ impl Record {
         out.extend(self.created.to_be_bytes());
         put(&mut out, self.label.as_bytes())?;
         out.push(self.wrap.code());
+        out.push(self.attributes.bits());
         out.push(u8::from(self.derives));
         put(&mut out, self.public_key.as_deref().unwrap_or_default())?;
         put(&mut out, &self.wrapped)?;
@@ -125,6 +128,7 @@ impl Record {
             created: reader.u64().ok()?,
             label: text(&mut reader)?.to_owned(),
             wrap: WrapMechanism::from_code(reader.u8().ok()?)?,
+            attributes: Optional::from_bits(reader.u8().ok()?)?,
             derives: match reader.u8().ok()? {
                 0 => false,
                 1 => true,
@@ -243,14 +247,9 @@ impl Roots {
     }
 
     /// Unwraps a verified record's key into an object of `attempt`'s session.
-    pub(crate) fn load(
-        &self,
-        attempt: &Attempt<'_>,
-        optional: Optional,
-        record: &Record,
-    ) -> Result<ObjectHandle, Fault> {
+    pub(crate) fn load(&self, attempt: &Attempt<'_>, record: &Record) -> Result<ObjectHandle, Fault> {
         let root = self.find(attempt, record.root)?;
-        let template = record.purpose().secret(Name::NOBODY, false, optional);
+        let template = record.purpose().secret(Name::NOBODY, false, record.attributes);
         attempt.unwrap(record.wrap, root.wrap, &record.wrapped, &template)
     }
 }
@@ -269,6 +268,7 @@ mod tests {
             created: 1_700_000_000,
             label: "invoices".into(),
             wrap: WrapMechanism::Kwp,
+            attributes: Optional { modifiable: false, ..Optional::ALL },
             derives: false,
             public_key: None,
             wrapped: vec![9; 56],

@@ -12,7 +12,7 @@ use crate::fault::{Fault, Remedy};
 use crate::key::{Pkcs11Key, Place, Shared};
 use crate::nonces::Nonces;
 use crate::object::{Described, Symmetric};
-use crate::template::{Optional, hmac};
+use crate::template::hmac;
 use crate::token::Attempt;
 use crate::wrapped::Record;
 
@@ -90,8 +90,7 @@ impl Pkcs11Backend {
                 let how = if record.derives { Symmetric::Derive } else { Symmetric::Hmac };
                 let symmetric = (record.spec == KeySpec::SymmetricDefault).then_some(how);
                 let public_key = record.public_key.clone();
-                let (record, roots, optional) = (Box::new(record), self.roots.clone(), self.optional());
-                let place = Place::Wrapped { record, roots, optional };
+                let place = Place::Wrapped { record: Box::new(record), roots: self.roots.clone() };
                 let shared = Arc::new(Shared::new(self.token.clone(), place, symmetric, public_key, None));
                 self.remember(at, &shared);
                 shared
@@ -158,11 +157,6 @@ impl Pkcs11Backend {
     fn narrowed(&self, info: KeyInfo, found: AlgorithmSet) -> KeyInfo {
         let known = self.capabilities.lock().as_ref().and_then(|known| known.can_make(info.spec, info.usage));
         info.limited_to(known.unwrap_or(found))
-    }
-
-    /// The optional attributes for an unwrapped key: those the token was found to take, or else the fewest.
-    fn optional(&self) -> Optional {
-        self.capabilities.lock().as_ref().map_or(Optional::NONE, |known| known.optional)
     }
 }
 

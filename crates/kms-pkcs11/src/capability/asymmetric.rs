@@ -30,7 +30,7 @@ fn tried(
     let optional = found.optional;
     if let Some(mechanism) = found.wrap {
         let mut outcome = (AlgorithmSet::empty(), String::new());
-        let wrapped = there_and_back(attempt, mechanism, purpose, optional, |made, back| {
+        let wrapped = there_and_back(attempt, mechanism, purpose, (optional, found.unwrapped), |made, back| {
             outcome = works(made, back)?;
             Ok(!outcome.0.is_empty())
         });

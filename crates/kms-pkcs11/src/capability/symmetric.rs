@@ -55,7 +55,7 @@ pub(super) fn there_and_back(
     attempt: &Attempt<'_>,
     mechanism: WrapMechanism,
     purpose: Purpose,
-    optional: Optional,
+    (optional, unwrapped): (Optional, Optional),
     same: impl FnOnce(&Made, ObjectHandle) -> Result<bool, Fault>,
 ) -> Result<bool, Fault> {
     let under = wrapping_key(attempt, optional)?;
@@ -63,7 +63,7 @@ pub(super) fn there_and_back(
         let outcome = attempt.wrap(mechanism, under.handle, made.handle).and_then(|wrapped| {
             // RFC 3394 and RFC 5649 add eight bytes to a key of 32; another padding adds more.
             let is_standard = made.public_key.is_some() || wrapped.len() == 40;
-            let template = purpose.secret(Name::NOBODY, false, optional);
+            let template = purpose.secret(Name::NOBODY, false, unwrapped);
             let back = attempt.unwrap(mechanism, under.handle, &wrapped, &template)?;
             let outcome = same(&made, back);
             attempt.session.destroy_object(back)?;
@@ -76,20 +76,25 @@ pub(super) fn there_and_back(
     outcome
 }
 
-/// Which mechanism wraps a secret and gives it back the same.
+/// Which mechanism wraps a secret and gives it back the same, and which optional attributes it takes back.
 pub(super) fn wrapping(attempt: &Attempt<'_>, found: &mut Capabilities) -> Result<(), Fault> {
+    let all = found.optional;
+    // SoftHSM refuses to unwrap what cannot be modified.
+    let fewer =
+        [all, Optional { modifiable: false, ..all }, Optional { allowed_mechanisms: false, ..all }, Optional::NONE];
     for mechanism in WrapMechanism::ALL {
-        let same = |made: &Made, back: ObjectHandle| {
-            let before = attempt.mac(MacAlgorithm::HmacSha256, made.handle, PROBE)?;
-            Ok(attempt.mac(MacAlgorithm::HmacSha256, back, PROBE)?.ct_eq(before.expose()))
-        };
-        let x = asked(there_and_back(attempt, mechanism, SYMMETRIC, found.optional, same))?;
-        eprintln!("DEBUG {mechanism:?} {x:?}");
-        if let Ok(true) = x {
-            found.wrap = Some(mechanism);
-            found.wrap_mechanism = Some(mechanism.name());
-            found.wraps.push(KeySpec::SymmetricDefault);
-            return Ok(());
+        for unwrapped in fewer {
+            let same = |made: &Made, back: ObjectHandle| {
+                let before = attempt.mac(MacAlgorithm::HmacSha256, made.handle, PROBE)?;
+                Ok(attempt.mac(MacAlgorithm::HmacSha256, back, PROBE)?.ct_eq(before.expose()))
+            };
+            if let Ok(true) = asked(there_and_back(attempt, mechanism, SYMMETRIC, (all, unwrapped), same))? {
+                found.wrap = Some(mechanism);
+                found.wrap_mechanism = Some(mechanism.name());
+                found.unwrapped = unwrapped;
+                found.wraps.push(KeySpec::SymmetricDefault);
+                return Ok(());
+            }
         }
     }
     Ok(())
@@ -219,7 +224,7 @@ pub(super) fn import(attempt: &Attempt<'_>, found: &mut Capabilities) -> Result<
         found.creates = true;
     }
     if let Some(wrap) = found.wrap {
-        let brought = import::unwrap_secret(attempt, SYMMETRIC, Name::NOBODY, &secret, wrap, false, optional);
+        let brought = import::unwrap_secret(attempt, SYMMETRIC, Name::NOBODY, &secret, wrap, false, found.unwrapped);
         if let Ok(handle) = asked(brought)? {
             let mac = asked(attempt.mac(MacAlgorithm::HmacSha256, handle, PROBE));
             attempt.session.destroy_object(handle)?;
