@@ -9,8 +9,9 @@ use kms_core::primitives::ecc::{EccPrivateKey, EccPublicKey};
 use kms_core::primitives::mac::hmac;
 use kms_core::primitives::rsa::RsaPrivateKey;
 use kms_core::{
-    Call, CiphertextBlob, EncryptionAlgorithm, EncryptionContext, Error, ErrorKind, KeyInfo, KeyMaterial, KeySpec,
-    KeyUsage, MacAlgorithm, MasterKey, MaterialId, RandomSource, Secret, SigningAlgorithm, blob,
+    Algorithm, Call, CiphertextBlob, EncryptionAlgorithm, EncryptionContext, Error, ErrorKind, KeyAgreementAlgorithm,
+    KeyInfo, KeyMaterial, KeySpec, KeyUsage, MacAlgorithm, MasterKey, MaterialId, RandomSource, Secret,
+    SigningAlgorithm, blob,
 };
 
 /// The secret itself.
@@ -91,9 +92,14 @@ impl SoftKey {
         &self.material
     }
 
+    /// The secret, if the key may do this with it.
+    fn secret_for(&self, algorithm: impl Into<Algorithm>) -> Result<&Material, Error> {
+        if self.info.algorithms.contains(algorithm) { Ok(&self.material) } else { Err(wrong_kind()) }
+    }
+
     fn symmetric(&self) -> Result<&Secret, Error> {
-        match (&self.material, self.info.spec) {
-            (Material::Raw(secret), KeySpec::SymmetricDefault) => Ok(secret),
+        match self.secret_for(EncryptionAlgorithm::SymmetricDefault)? {
+            Material::Raw(secret) => Ok(secret),
             _ => Err(wrong_kind()),
         }
     }
@@ -129,14 +135,14 @@ impl MasterKey for SoftKey {
     }
 
     fn decrypt(&self, algorithm: EncryptionAlgorithm, ciphertext: &[u8], _call: &Call) -> Result<Secret, Error> {
-        match (&self.material, algorithm.oaep_hash()) {
+        match (self.secret_for(algorithm)?, algorithm.oaep_hash()) {
             (Material::Rsa(key), Some(hash)) => key.decrypt_oaep(hash, ciphertext, &self.random),
             _ => Err(wrong_kind()),
         }
     }
 
     fn sign_digest(&self, algorithm: SigningAlgorithm, digest: &[u8], _call: &Call) -> Result<Vec<u8>, Error> {
-        match &self.material {
+        match self.secret_for(algorithm)? {
             Material::Rsa(key) => key.sign_digest(algorithm, digest, &self.random),
             Material::Ecc(key) => key.sign_digest(digest, &self.random),
             Material::Raw(_) => Err(wrong_kind()),
@@ -144,14 +150,14 @@ impl MasterKey for SoftKey {
     }
 
     fn mac(&self, algorithm: MacAlgorithm, message: &[u8], _call: &Call) -> Result<Secret, Error> {
-        match &self.material {
+        match self.secret_for(algorithm)? {
             Material::Raw(key) => Ok(hmac(algorithm, key.expose(), message)),
             _ => Err(wrong_kind()),
         }
     }
 
     fn agree(&self, peer: &[u8], _call: &Call) -> Result<Secret, Error> {
-        match &self.material {
+        match self.secret_for(KeyAgreementAlgorithm::Ecdh)? {
             Material::Ecc(key) => key.agree(&EccPublicKey::from_spki(self.info.spec, peer)?),
             _ => Err(wrong_kind()),
         }

@@ -124,3 +124,26 @@ fn a_locator_names_one_key() {
     backend.destroy(&at, &call).unwrap();
     assert_eq!(backend.open(&at, &call).unwrap_err().kind(), ErrorKind::KeyUnavailable);
 }
+
+/// Without the face, which would refuse all of this by itself.
+#[test]
+fn a_bare_key_does_only_what_it_is_for() {
+    let backend = SoftBackend::new(SystemRandom);
+    let call = Call::default();
+    let bare = |spec: KeySpec, usage| {
+        let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
+        backend.create(&at, spec, usage, &call).unwrap()
+    };
+    // This one would give away the keys of blobs.
+    let symmetric = bare(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
+    let refused = symmetric.mac(kms_core::MacAlgorithm::HmacSha256, b"", &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let curve = bare(KeySpec::EccNistP256, KeyUsage::SignVerify);
+    let refused = curve.agree(curve.public_key().unwrap(), &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let refused = curve.sign_digest(kms_core::SigningAlgorithm::EcdsaSha384, &[7; 48], &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let rsa = bare(KeySpec::Rsa2048, KeyUsage::EncryptDecrypt);
+    let refused = rsa.sign_digest(kms_core::SigningAlgorithm::RsassaPssSha256, &[7; 32], &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+}
