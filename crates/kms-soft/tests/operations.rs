@@ -147,3 +147,17 @@ fn a_bare_key_does_only_what_it_is_for() {
     let refused = rsa.sign_digest(kms_core::SigningAlgorithm::RsassaPssSha256, &[7; 32], &call).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
 }
+
+#[test]
+fn what_is_not_advertised_is_unsupported() {
+    let backend = SoftBackend::new(SystemRandom);
+    let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
+    for (spec, usage) in [
+        (KeySpec::Hmac256, KeyUsage::EncryptDecrypt),
+        (KeySpec::EccSecgP256k1, KeyUsage::KeyAgreement),
+        (KeySpec::Rsa4096, KeyUsage::KeyAgreement),
+    ] {
+        let refused = backend.create(&at, spec, usage, &Call::default()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{spec} {usage}");
+    }
+}
