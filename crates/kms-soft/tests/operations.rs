@@ -161,3 +161,26 @@ fn what_is_not_advertised_is_unsupported() {
         assert_eq!(refused.kind(), ErrorKind::Unsupported, "{spec} {usage}");
     }
 }
+
+#[test]
+fn material_of_another_spec_is_invalid_input() {
+    use kms_core::primitives::ecc::EccPrivateKey;
+    use kms_core::primitives::rsa::RsaPrivateKey;
+    use kms_core::{KeyMaterial, Secret};
+    let backend = SoftBackend::new(SystemRandom);
+    let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
+    let curve = EccPrivateKey::generate(KeySpec::EccNistP384, &SystemRandom).unwrap().to_pkcs8().unwrap();
+    let rsa = RsaPrivateKey::generate(KeySpec::Rsa2048, &SystemRandom).unwrap().to_pkcs8().unwrap();
+    for (spec, der, kind) in [
+        (KeySpec::EccNistP256, &curve, ErrorKind::InvalidInput),
+        (KeySpec::Rsa2048, &curve, ErrorKind::InvalidInput),
+        (KeySpec::EccNistP256, &rsa, ErrorKind::InvalidInput),
+        (KeySpec::Rsa3072, &rsa, ErrorKind::InvalidInput),
+        (KeySpec::Rsa3072, &Secret::from(vec![0x30; 9]), ErrorKind::Malformed),
+        (KeySpec::EccNistP256, &Secret::from(vec![0x30; 9]), ErrorKind::Malformed),
+    ] {
+        let material = KeyMaterial::Pkcs8(Secret::copy_from(der.expose()));
+        let refused = backend.import(&at, spec, KeyUsage::SignVerify, material, &Call::default()).unwrap_err();
+        assert_eq!(refused.kind(), kind, "{spec}: {refused}");
+    }
+}
