@@ -4,6 +4,7 @@
 //!   by other implementations, and the check that ours reads what it should and refuses the rest;
 //! - [`static_key`]: a wrapping key that is the data key itself, for known-answer tests;
 //! - [`write`](mod@write): messages of our own in the same shape, for other implementations to read;
+//! - [`conformance`]: what every backend must do, as one function that any of them passes;
 //! - [`counting`]: a master key that counts what is asked of it.
 //!
 //! Two programs stand beside it: `esdk-vectors MANIFEST.json` checks a corpus wherever it lies, `esdk-write DIR`
@@ -11,6 +12,7 @@
 
 #![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 
+pub mod conformance;
 pub mod counting;
 pub mod files;
 pub mod keys;
