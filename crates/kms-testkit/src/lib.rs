@@ -5,7 +5,8 @@
 //! - [`static_key`]: a wrapping key that is the data key itself, for known-answer tests;
 //! - [`write`](mod@write): messages of our own in the same shape, for other implementations to read;
 //! - [`conformance`]: what every backend must do, as one function that any of them passes;
-//! - [`counting`]: a master key that counts what is asked of it.
+//! - [`counting`]: a master key that counts what is asked of it;
+//! - [`faults`]: a master key that fails by a script.
 //!
 //! Two programs stand beside it: `esdk-vectors MANIFEST.json` checks a corpus wherever it lies, `esdk-write DIR`
 //! writes one.
@@ -14,9 +15,11 @@
 
 pub mod conformance;
 pub mod counting;
+pub mod faults;
 pub mod files;
 pub mod keys;
 pub mod manifest;
+mod operation;
 pub mod runner;
 pub mod static_key;
 pub mod write;
