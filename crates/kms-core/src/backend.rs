@@ -135,8 +135,9 @@ pub trait Backend: Send + Sync {
     /// Brings in a key that was made elsewhere.
     ///
     /// # Errors
-    /// `InvalidInput` if the material does not fit `spec`, or another key has the locator; `Unsupported` if the
-    /// backend takes no foreign keys; transport faults.
+    /// `InvalidInput` if the material is of another kind, length or key spec than `spec`, or any key has the locator;
+    /// `Malformed` if it is no PKCS#8 private key at all; `Unsupported` if the backend takes no foreign keys, or has
+    /// none of `spec` for `usage`; transport faults.
     fn import(
         &self,
         at: &Locator,

@@ -153,11 +153,11 @@ impl Key {
         let digest = digest_of(algorithm, message_type, message)?;
         let signature = self.0.sign_digest(algorithm, &digest, call)?;
         let spec = self.info().spec;
-        match spec.fixed_signature_len() {
-            Some(len) if signature.len() == len => {
+        match (spec.fixed_signature_len(), spec.modulus_len()) {
+            (Some(len), _) if signature.len() == len => {
                 signature_to_der(spec, &signature).map_err(|_| bad_answer("its signature is not one"))
             }
-            None if !signature.is_empty() => Ok(signature),
+            (_, Some(len)) if signature.len() == len => Ok(signature),
             _ => Err(bad_answer("its signature has the wrong length")),
         }
     }
@@ -214,7 +214,11 @@ impl Key {
             )));
         }
         let secret = self.0.agree(&peer.to_spki_der()?, call)?;
-        if secret.is_empty() { Err(bad_answer("its shared secret is empty")) } else { Ok(secret) }
+        // A coordinate is as long as r or s of a signature on the curve.
+        match self.info().spec.fixed_signature_len() {
+            Some(len) if secret.len() == len / 2 => Ok(secret),
+            _ => Err(bad_answer("its shared secret has the wrong length")),
+        }
     }
 
     fn needs(&self, algorithm: impl Into<Algorithm>) -> Result<(), Error> {

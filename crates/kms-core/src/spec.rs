@@ -102,11 +102,20 @@ impl KeySpec {
     /// RSAES-OAEP the modulus less two hashes and 2 (RFC 8017, section 7.1.1). `None`: not an algorithm of this key.
     #[must_use]
     pub const fn max_plaintext(self, algorithm: EncryptionAlgorithm) -> Option<usize> {
-        match (self, algorithm.oaep_hash()) {
-            (Self::SymmetricDefault, None) => Some(4096),
-            (Self::Rsa2048, Some(hash)) => Some(oaep_limit(256, hash)),
-            (Self::Rsa3072, Some(hash)) => Some(oaep_limit(384, hash)),
-            (Self::Rsa4096, Some(hash)) => Some(oaep_limit(512, hash)),
+        match (self, self.modulus_len(), algorithm.oaep_hash()) {
+            (Self::SymmetricDefault, _, None) => Some(4096),
+            (_, Some(modulus), Some(hash)) => Some(oaep_limit(modulus, hash)),
+            _ => None,
+        }
+    }
+
+    /// The length in bytes of the modulus, for the RSA keys: that of their ciphertexts and signatures.
+    #[must_use]
+    pub const fn modulus_len(self) -> Option<usize> {
+        match self {
+            Self::Rsa2048 => Some(256),
+            Self::Rsa3072 => Some(384),
+            Self::Rsa4096 => Some(512),
             _ => None,
         }
     }

@@ -9,8 +9,9 @@ use kms_core::primitives::ecc::{EccPrivateKey, EccPublicKey};
 use kms_core::primitives::mac::hmac;
 use kms_core::primitives::rsa::RsaPrivateKey;
 use kms_core::{
-    Call, CiphertextBlob, EncryptionAlgorithm, EncryptionContext, Error, ErrorKind, KeyInfo, KeyMaterial, KeySpec,
-    KeyUsage, MacAlgorithm, MasterKey, MaterialId, RandomSource, Secret, SigningAlgorithm, blob,
+    Algorithm, Call, CiphertextBlob, EncryptionAlgorithm, EncryptionContext, Error, ErrorKind, KeyAgreementAlgorithm,
+    KeyInfo, KeyMaterial, KeySpec, KeyUsage, MacAlgorithm, MasterKey, MaterialId, RandomSource, Secret,
+    SigningAlgorithm, blob,
 };
 
 /// The secret itself.
@@ -43,14 +44,15 @@ impl Material {
                 lengths.end()
             ))),
             (KeyMaterial::Pkcs8(der), None) if spec.is_rsa() => {
-                let key = RsaPrivateKey::from_pkcs8(der.expose())?;
-                if key.public_key().spec() == spec {
-                    Ok(Self::Rsa(Box::new(key)))
-                } else {
-                    Err(Error::invalid_input("the RSA key has another size than its key spec"))
+                let key = RsaPrivateKey::from_pkcs8(der.expose());
+                match key.map_err(|error| unfit(KeyMaterial::Pkcs8(der), spec, error))? {
+                    key if key.public_key().spec() == spec => Ok(Self::Rsa(Box::new(key))),
+                    key => Err(other_spec(key.public_key().spec(), spec)),
                 }
             }
-            (KeyMaterial::Pkcs8(der), None) => EccPrivateKey::from_pkcs8(spec, der.expose()).map(Self::Ecc),
+            (KeyMaterial::Pkcs8(der), None) => EccPrivateKey::from_pkcs8(spec, der.expose())
+                .map(Self::Ecc)
+                .map_err(|error| unfit(KeyMaterial::Pkcs8(der), spec, error)),
             _ => Err(Error::invalid_input(
                 "symmetric and HMAC keys are imported as raw bytes, RSA and elliptic curve keys as PKCS#8",
             )),
@@ -91,12 +93,29 @@ impl SoftKey {
         &self.material
     }
 
+    /// The secret, if the key may do this with it.
+    fn secret_for(&self, algorithm: impl Into<Algorithm>) -> Result<&Material, Error> {
+        if self.info.algorithms.contains(algorithm) { Ok(&self.material) } else { Err(wrong_kind()) }
+    }
+
     fn symmetric(&self) -> Result<&Secret, Error> {
-        match (&self.material, self.info.spec) {
-            (Material::Raw(secret), KeySpec::SymmetricDefault) => Ok(secret),
+        match self.secret_for(EncryptionAlgorithm::SymmetricDefault)? {
+            Material::Raw(secret) => Ok(secret),
             _ => Err(wrong_kind()),
         }
     }
+}
+
+/// Why material could not be read as a key of `spec`: it is one of another, if it is one at all.
+fn unfit(material: KeyMaterial, spec: KeySpec, error: Error) -> Error {
+    match material.spec() {
+        Ok(found) if found != spec => other_spec(found, spec),
+        _ => error,
+    }
+}
+
+fn other_spec(found: KeySpec, wanted: KeySpec) -> Error {
+    Error::invalid_input(alloc::format!("the material is a {found} key, not a {wanted} key"))
 }
 
 fn wrong_kind() -> Error {
@@ -129,14 +148,14 @@ impl MasterKey for SoftKey {
     }
 
     fn decrypt(&self, algorithm: EncryptionAlgorithm, ciphertext: &[u8], _call: &Call) -> Result<Secret, Error> {
-        match (&self.material, algorithm.oaep_hash()) {
+        match (self.secret_for(algorithm)?, algorithm.oaep_hash()) {
             (Material::Rsa(key), Some(hash)) => key.decrypt_oaep(hash, ciphertext, &self.random),
             _ => Err(wrong_kind()),
         }
     }
 
     fn sign_digest(&self, algorithm: SigningAlgorithm, digest: &[u8], _call: &Call) -> Result<Vec<u8>, Error> {
-        match &self.material {
+        match self.secret_for(algorithm)? {
             Material::Rsa(key) => key.sign_digest(algorithm, digest, &self.random),
             Material::Ecc(key) => key.sign_digest(digest, &self.random),
             Material::Raw(_) => Err(wrong_kind()),
@@ -144,14 +163,14 @@ impl MasterKey for SoftKey {
     }
 
     fn mac(&self, algorithm: MacAlgorithm, message: &[u8], _call: &Call) -> Result<Secret, Error> {
-        match &self.material {
+        match self.secret_for(algorithm)? {
             Material::Raw(key) => Ok(hmac(algorithm, key.expose(), message)),
             _ => Err(wrong_kind()),
         }
     }
 
     fn agree(&self, peer: &[u8], _call: &Call) -> Result<Secret, Error> {
-        match &self.material {
+        match self.secret_for(KeyAgreementAlgorithm::Ecdh)? {
             Material::Ecc(key) => key.agree(&EccPublicKey::from_spki(self.info.spec, peer)?),
             _ => Err(wrong_kind()),
         }

@@ -124,3 +124,63 @@ fn a_locator_names_one_key() {
     backend.destroy(&at, &call).unwrap();
     assert_eq!(backend.open(&at, &call).unwrap_err().kind(), ErrorKind::KeyUnavailable);
 }
+
+/// Without the face, which would refuse all of this by itself.
+#[test]
+fn a_bare_key_does_only_what_it_is_for() {
+    let backend = SoftBackend::new(SystemRandom);
+    let call = Call::default();
+    let bare = |spec: KeySpec, usage| {
+        let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
+        backend.create(&at, spec, usage, &call).unwrap()
+    };
+    // This one would give away the keys of blobs.
+    let symmetric = bare(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
+    let refused = symmetric.mac(kms_core::MacAlgorithm::HmacSha256, b"", &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let curve = bare(KeySpec::EccNistP256, KeyUsage::SignVerify);
+    let refused = curve.agree(curve.public_key().unwrap(), &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let refused = curve.sign_digest(kms_core::SigningAlgorithm::EcdsaSha384, &[7; 48], &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let rsa = bare(KeySpec::Rsa2048, KeyUsage::EncryptDecrypt);
+    let refused = rsa.sign_digest(kms_core::SigningAlgorithm::RsassaPssSha256, &[7; 32], &call).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn what_is_not_advertised_is_unsupported() {
+    let backend = SoftBackend::new(SystemRandom);
+    let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
+    for (spec, usage) in [
+        (KeySpec::Hmac256, KeyUsage::EncryptDecrypt),
+        (KeySpec::EccSecgP256k1, KeyUsage::KeyAgreement),
+        (KeySpec::Rsa4096, KeyUsage::KeyAgreement),
+    ] {
+        let refused = backend.create(&at, spec, usage, &Call::default()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{spec} {usage}");
+    }
+}
+
+#[test]
+fn material_of_another_spec_is_invalid_input() {
+    use kms_core::primitives::ecc::EccPrivateKey;
+    use kms_core::primitives::rsa::RsaPrivateKey;
+    use kms_core::{KeyMaterial, Secret};
+    let backend = SoftBackend::new(SystemRandom);
+    let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
+    let curve = EccPrivateKey::generate(KeySpec::EccNistP384, &SystemRandom).unwrap().to_pkcs8().unwrap();
+    let rsa = RsaPrivateKey::generate(KeySpec::Rsa2048, &SystemRandom).unwrap().to_pkcs8().unwrap();
+    for (spec, der, kind) in [
+        (KeySpec::EccNistP256, &curve, ErrorKind::InvalidInput),
+        (KeySpec::Rsa2048, &curve, ErrorKind::InvalidInput),
+        (KeySpec::EccNistP256, &rsa, ErrorKind::InvalidInput),
+        (KeySpec::Rsa3072, &rsa, ErrorKind::InvalidInput),
+        (KeySpec::Rsa3072, &Secret::from(vec![0x30; 9]), ErrorKind::Malformed),
+        (KeySpec::EccNistP256, &Secret::from(vec![0x30; 9]), ErrorKind::Malformed),
+    ] {
+        let material = KeyMaterial::Pkcs8(Secret::copy_from(der.expose()));
+        let refused = backend.import(&at, spec, KeyUsage::SignVerify, material, &Call::default()).unwrap_err();
+        assert_eq!(refused.kind(), kind, "{spec}: {refused}");
+    }
+}

@@ -2,63 +2,42 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use kms_core::{
     Call, CiphertextBlob, EncryptionAlgorithm, EncryptionContext, Error, KeyInfo, MacAlgorithm, MasterKey, Secret,
     SigningAlgorithm,
 };
 
-/// An operation of [`MasterKey`] that reaches the backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Operation {
-    /// [`MasterKey::agree`]
-    Agree,
-    /// [`MasterKey::decrypt`]
-    Decrypt,
-    /// [`MasterKey::fill_random`]
-    FillRandom,
-    /// [`MasterKey::generate_data_key`]
-    GenerateDataKey,
-    /// [`MasterKey::mac`]
-    Mac,
-    /// [`MasterKey::open`]
-    Open,
-    /// [`MasterKey::seal`]
-    Seal,
-    /// [`MasterKey::sign_digest`]
-    SignDigest,
-}
+pub use crate::operation::Operation;
+
+use crate::operation::Counts;
 
 /// Passes every operation on to another master key, and counts it.
 pub struct Counting {
     inner: Arc<dyn MasterKey>,
-    counts: [AtomicU64; 8],
+    counts: Counts,
 }
 
 impl Counting {
     /// Nothing counted yet.
     pub fn new(inner: Arc<dyn MasterKey>) -> Arc<Self> {
-        Arc::new(Self { inner, counts: Default::default() })
+        Arc::new(Self { inner, counts: Counts::default() })
     }
 
     /// How often `operation` was called.
     #[must_use]
     pub fn calls(&self, operation: Operation) -> u64 {
-        self.counts.get(operation as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+        self.counts.of(operation)
     }
 
     /// How often anything was called.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+        self.counts.total()
     }
 
     fn count(&self, operation: Operation) -> &dyn MasterKey {
-        if let Some(count) = self.counts.get(operation as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+        self.counts.next(operation);
         &*self.inner
     }
 }

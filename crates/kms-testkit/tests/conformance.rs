@@ -1,0 +1,42 @@
+//! The conformance suite on the backends of the workspace.
+
+use kms_core::{Backend, EncryptionAlgorithm, KeySpec, KeyUsage, SystemRandom};
+use kms_soft::SoftBackend;
+use kms_testkit::conformance::{self, Subject};
+
+fn soft(backend: &SoftBackend) -> Subject<'_> {
+    Subject::new("soft", backend, SoftBackend::locator)
+        .with_slow([KeySpec::Rsa3072, KeySpec::Rsa4096])
+        .with_destroyed_keys_usable("a handle shares the key with the backend, which forgets its own share")
+        .with_texts(move || vec![format!("{backend:?}")])
+}
+
+#[test]
+fn keys_in_memory_conform() {
+    let backend = SoftBackend::new(SystemRandom);
+    let report = conformance::run(&soft(&backend));
+    println!("{report}");
+    report.assert_passed();
+    // Nothing that AWS KMS has is missing, and every kind of key was tried.
+    let tried = |check: &str| report.passed.iter().filter(|passed| passed.check == check).count();
+    assert_eq!(tried("algorithms: every one that is advertised works"), backend.supported().len());
+    assert_eq!(format!("{backend:?}"), "SoftBackend(0 keys)", "the suite cleans up");
+}
+
+#[test]
+fn two_backends_in_memory_are_at_parity() {
+    let (ours, theirs) = (SoftBackend::new(SystemRandom), SoftBackend::new(SystemRandom));
+    let (usage, reason) = (KeyUsage::EncryptDecrypt, "declared for the sake of the report");
+    let theirs = soft(&theirs).without_imports_of(KeySpec::Rsa4096, reason).without_algorithm(
+        KeySpec::Rsa2048,
+        usage,
+        EncryptionAlgorithm::RsaesOaepSha1,
+        reason,
+    );
+    let report = conformance::parity(&soft(&ours), &theirs);
+    println!("{report}");
+    report.assert_passed();
+    let absent: Vec<_> = report.absent.iter().map(|absent| absent.what.as_str()).collect();
+    assert_eq!(absent, ["RSA_4096 keys for ENCRYPT_DECRYPT", "RSA_4096 keys for SIGN_VERIFY"]);
+    assert!(report.passed.iter().any(|passed| passed.on == "RSA_3072 ENCRYPT_DECRYPT RSAES_OAEP_SHA_256"));
+}
