@@ -90,6 +90,18 @@ impl KeyMaterial {
             Self::Raw(_) => Err(Error::invalid_input("raw key material does not tell its key spec")),
         }
     }
+
+    /// For backends: why this could not be read as a key of `wanted`. It is one of another key spec
+    /// (`InvalidInput`), or else `error`.
+    #[must_use]
+    pub fn misfit(&self, wanted: KeySpec, error: Error) -> Error {
+        match self.spec() {
+            Ok(found) if found != wanted => {
+                Error::invalid_input(alloc::format!("the material is a {found} key, not a {wanted} key"))
+            }
+            _ => error,
+        }
+    }
 }
 
 /// One kind of key that a backend can make, and what it can do.

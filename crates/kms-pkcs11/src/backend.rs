@@ -15,7 +15,7 @@ use crate::capability::{Capabilities, probe};
 use crate::fault::Fault;
 use crate::import::{Checked, Way, bring_in};
 use crate::key::{Pkcs11Key, Place, Shared};
-use crate::object::{Described, Symmetric};
+use crate::object::{Described, LABEL_PREFIX, Symmetric, hmac_spec};
 use crate::records::{InMemory, Records};
 use crate::template::{Name, Optional, Purpose};
 use crate::token::Token;
@@ -185,8 +185,6 @@ impl Pkcs11Backend {
         spec: KeySpec,
         usage: KeyUsage,
     ) -> Result<AlgorithmSet, Error> {
-        // A combination that never is gets the core's own error.
-        KeyInfo::new(MaterialId::from(kms_core::KeyId::from_bytes([0; 16])), spec, usage)?;
         let lack = || {
             let reason = known.lacks.iter().find(|lack| lack.spec == spec && lack.usage == usage);
             Error::unsupported(reason.map_or_else(
@@ -220,8 +218,20 @@ impl Pkcs11Backend {
         let symmetric = spec == KeySpec::SymmetricDefault;
         let purpose = Purpose::Master { spec, usage, derives: symmetric && known.derives_inside };
         let fresh_id = id.clone().unwrap_or_else(|| object_id(at.id()));
-        let fresh_label = label.clone().unwrap_or_else(|| format!("kms {}", at.id()));
+        let fresh_label = label.clone().unwrap_or_else(|| format!("{LABEL_PREFIX}{spec} {}", at.id()));
         let (way, optional) = self.way(&known, material.is_some())?;
+        if let Some(Checked::Secret(secret)) = &material
+            && spec != KeySpec::SymmetricDefault
+            && label.is_some()
+            && !known.optional.allowed_mechanisms
+            && hmac_spec(None, "", secret.len()) != Some(spec)
+        {
+            return Err(Error::unsupported(format!(
+                "nothing in this token could tell that an HMAC key of {} bytes is a {spec} key: \
+                 bring it in without an object name",
+                secret.len()
+            )));
+        }
         let described = self.token.run(call, move |attempt| {
             if let Some(there) = attempt.find(label.as_deref(), id.as_deref())? {
                 // A retry after a lost answer finds what the first try made.
@@ -324,6 +334,15 @@ fn object_id(id: MaterialId) -> Vec<u8> {
     [&id.key.as_bytes()[..], &id.generation.to_be_bytes()].concat()
 }
 
+/// Whether there can be such keys at all.
+fn fits(spec: KeySpec, usage: KeyUsage) -> Result<(), Error> {
+    if spec.usages().contains(&usage) {
+        return Ok(());
+    }
+    let usages = spec.usages().iter().map(|usage| usage.as_str()).collect::<Vec<_>>().join(", ");
+    Err(Error::unsupported(format!("a {spec} key cannot be used for {usage}; it can for {usages}")))
+}
+
 fn occupied(at: &Locator) -> Error {
     Error::invalid_input(format!("another key is at {at}"))
 }
@@ -346,6 +365,7 @@ impl Backend for Pkcs11Backend {
     }
 
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
+        fits(spec, usage)?;
         match self.open(at, call) {
             Ok(key) if key.info().spec == spec && key.info().usage == usage => Ok(key),
             Ok(_) => Err(occupied(at)),
@@ -373,7 +393,7 @@ impl Backend for Pkcs11Backend {
         material: KeyMaterial,
         call: &Call,
     ) -> Result<Arc<dyn MasterKey>, Error> {
-        KeyInfo::new(at.id(), spec, usage)?;
+        fits(spec, usage)?;
         let material = Checked::new(spec, material)?;
         match self.open(at, call) {
             Ok(_) => Err(occupied(at)),
@@ -385,11 +405,9 @@ impl Backend for Pkcs11Backend {
     fn destroy(&self, at: &Locator, call: &Call) -> Result<(), Error> {
         match self.address(at)? {
             Address::Wrapped => self.records.remove(at.id())?,
-            Address::Object { label, id } => self.token.run(call, move |attempt| {
-                let Some(there) = attempt.find(label.as_deref(), id.as_deref())? else { return Ok(()) };
-                let id = Some(there.id.as_slice()).filter(|id| !id.is_empty());
-                attempt.destroy(Some(&there.label).filter(|_| id.is_none()).map(String::as_str), id)
-            })?,
+            Address::Object { label, id } => {
+                self.token.run(call, move |attempt| attempt.destroy(label.as_deref(), id.as_deref()))?;
+            }
         }
         let ended = self.open.lock().remove(&(at.address().to_owned(), at.id()));
         if let Some(shared) = ended.and_then(|shared| shared.upgrade()) {

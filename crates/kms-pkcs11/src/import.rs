@@ -39,16 +39,19 @@ impl Checked {
                 lengths.start(),
                 lengths.end()
             ))),
-            (KeyMaterial::Pkcs8(der), None) if spec.is_rsa() => {
-                let public = RsaPrivateKey::from_pkcs8(der.expose())?.public_key();
-                if public.spec() != spec {
-                    return Err(Error::invalid_input("the RSA key has another size than its key spec"));
-                }
-                Ok(Self::Private(der, public.to_spki()?))
-            }
             (KeyMaterial::Pkcs8(der), None) => {
-                let public = EccPrivateKey::from_pkcs8(spec, der.expose())?.public_key().to_spki()?;
-                Ok(Self::Private(der, public))
+                let public = if spec.is_rsa() {
+                    RsaPrivateKey::from_pkcs8(der.expose()).map(|key| key.public_key()).and_then(|public| {
+                        let fits = public.spec() == spec;
+                        if fits { public.to_spki() } else { Err(Error::invalid_input("an RSA key of another size")) }
+                    })
+                } else {
+                    EccPrivateKey::from_pkcs8(spec, der.expose()).and_then(|key| key.public_key().to_spki())
+                };
+                match public {
+                    Ok(public) => Ok(Self::Private(der, public)),
+                    Err(error) => Err(KeyMaterial::Pkcs8(der).misfit(spec, error)),
+                }
             }
             _ => Err(Error::invalid_input(
                 "symmetric and HMAC keys are imported as raw bytes, RSA and elliptic curve keys as PKCS#8",

@@ -334,16 +334,12 @@ impl MasterKey for Pkcs11Key {
     }
 
     fn decrypt(&self, algorithm: EncryptionAlgorithm, ciphertext: &[u8], call: &Call) -> Result<Secret, Error> {
-        let modulus = match self.info.spec {
-            KeySpec::Rsa2048 => 256,
-            KeySpec::Rsa3072 => 384,
-            KeySpec::Rsa4096 => 512,
-            _ => return Err(wrong_kind()),
-        };
-        if !self.info.algorithms.contains(algorithm) {
+        if !self.info.algorithms.contains(algorithm) || !self.info.spec.is_rsa() {
             return Err(wrong_kind());
         }
-        if ciphertext.len() != modulus {
+        // Tokens have many answers to a ciphertext that is not below the modulus.
+        let public = RsaPublicKey::from_spki(self.shared.public_key.as_deref().unwrap_or_default())?;
+        if !public.is_in_range(ciphertext) {
             return Err(Error::rejected());
         }
         let ciphertext = ciphertext.to_vec();

@@ -1,6 +1,6 @@
 //! Objects on a token: making them, finding them, and reading what they are.
 
-use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::SessionState;
 use cryptoki::types::Ulong;
@@ -12,7 +12,7 @@ use pkcs8::der::Decode;
 use pkcs8::der::asn1::OctetStringRef;
 
 use crate::fault::{Fault, Remedy};
-use crate::template::{Name, Optional, Purpose, spec_of_curve};
+use crate::template::{self, Name, Optional, Purpose, spec_of_curve};
 use crate::token::Attempt;
 
 /// A key that was made: the secret or private half, and the public key (SubjectPublicKeyInfo in DER) if it has one.
@@ -62,6 +62,7 @@ const FACTS: &[AttributeType] = &[
     AttributeType::PublicExponent,
     AttributeType::EcParams,
     AttributeType::EcPoint,
+    AttributeType::AllowedMechanisms,
 ];
 
 #[derive(Debug, Default, Clone)]
@@ -80,6 +81,8 @@ struct Facts {
     exponent: Vec<u8>,
     curve: Vec<u8>,
     point: Vec<u8>,
+    /// The one mechanism that the key is restricted to.
+    mechanism: Option<MechanismType>,
 }
 
 impl Facts {
@@ -101,6 +104,9 @@ impl Facts {
                 Attribute::PublicExponent(exponent) => facts.exponent = exponent,
                 Attribute::EcParams(curve) => facts.curve = curve,
                 Attribute::EcPoint(point) => facts.point = point,
+                Attribute::AllowedMechanisms(mechanisms) => {
+                    facts.mechanism = if let [one] = mechanisms.as_slice() { Some(*one) } else { None };
+                }
                 _ => {}
             }
         }
@@ -119,6 +125,23 @@ impl Facts {
         let key = EccPublicKey::from_sec1(spec, bare).ok()?;
         Some((spec, key.to_spki().ok()?))
     }
+}
+
+/// What the label of a key begins with that was made here without a name.
+pub(crate) const LABEL_PREFIX: &str = "kms ";
+
+/// Which HMAC key this is. A generic secret does not say: the one mechanism that it is restricted to does, or the label
+/// that it was given here, or else its length.
+pub(crate) fn hmac_spec(mechanism: Option<MechanismType>, label: &str, len: usize) -> Option<KeySpec> {
+    let specs = [KeySpec::Hmac512, KeySpec::Hmac384, KeySpec::Hmac256, KeySpec::Hmac224];
+    let restricted = specs.into_iter().find(|&spec| mechanism == Some(template::hmac(spec)));
+    let labelled = || {
+        let name = label.strip_prefix(LABEL_PREFIX)?.split(' ').next()?;
+        specs.into_iter().find(|spec| spec.as_str() == name)
+    };
+    let by_length =
+        || specs.into_iter().find(|spec| spec.material_len().is_some_and(|lengths| len >= *lengths.start()));
+    restricted.or_else(labelled).or_else(by_length)
 }
 
 fn generic_secret_len(spec: KeySpec) -> Result<Ulong, Fault> {
@@ -228,13 +251,9 @@ impl Attempt<'_> {
                 KeySpec::SymmetricDefault
             } else if facts.sign {
                 usages.push(KeyUsage::GenerateVerifyMac);
-                match facts.value_len {
-                    28 => KeySpec::Hmac224,
-                    32 => KeySpec::Hmac256,
-                    48 => KeySpec::Hmac384,
-                    64.. => KeySpec::Hmac512,
-                    _ => return Err(unsupported("an HMAC key of a length that tells no hash function")),
-                }
+                let len = usize::try_from(facts.value_len).unwrap_or_default();
+                hmac_spec(facts.mechanism, &String::from_utf8_lossy(&facts.label), len)
+                    .ok_or_else(|| unsupported("an HMAC key that is too short"))?
             } else {
                 return Err(unsupported("a secret that may not sign"));
             }
@@ -355,12 +374,27 @@ impl Attempt<'_> {
         Ok(RsaPublicKey::from_components(&facts.modulus, &facts.exponent)?)
     }
 
-    /// Destroys every object of this identifier and label: both halves of a pair.
+    /// Destroys the key of this label, identifier or both, and its public half.
     pub(crate) fn destroy(&self, label: Option<&str>, id: Option<&[u8]>) -> Result<(), Fault> {
         let mut wanted = vec![Attribute::Token(true)];
         wanted.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
         wanted.extend(id.map(|id| Attribute::Id(id.to_vec())));
-        for object in self.session.find_objects(&wanted)? {
+        let objects = self.session.find_objects(&wanted)?;
+        if objects.is_empty() {
+            return self.still_logged_in();
+        }
+        let mut ids = Vec::new();
+        for &object in &objects {
+            ids.push(self.id_of(object)?);
+        }
+        ids.dedup();
+        if ids.len() > 1 {
+            return Err(Error::invalid_input(
+                "objects of more than one key in the token have this label: say which with its id",
+            )
+            .into());
+        }
+        for object in objects {
             self.session.destroy_object(object)?;
         }
         Ok(())

@@ -44,15 +44,15 @@ impl Material {
                 lengths.end()
             ))),
             (KeyMaterial::Pkcs8(der), None) if spec.is_rsa() => {
-                let key = RsaPrivateKey::from_pkcs8(der.expose());
-                match key.map_err(|error| unfit(KeyMaterial::Pkcs8(der), spec, error))? {
+                let misfit = |error| KeyMaterial::Pkcs8(Secret::copy_from(der.expose())).misfit(spec, error);
+                match RsaPrivateKey::from_pkcs8(der.expose()).map_err(misfit)? {
                     key if key.public_key().spec() == spec => Ok(Self::Rsa(Box::new(key))),
-                    key => Err(other_spec(key.public_key().spec(), spec)),
+                    _ => Err(misfit(Error::new(ErrorKind::Internal))),
                 }
             }
             (KeyMaterial::Pkcs8(der), None) => EccPrivateKey::from_pkcs8(spec, der.expose())
                 .map(Self::Ecc)
-                .map_err(|error| unfit(KeyMaterial::Pkcs8(der), spec, error)),
+                .map_err(|error| KeyMaterial::Pkcs8(der).misfit(spec, error)),
             _ => Err(Error::invalid_input(
                 "symmetric and HMAC keys are imported as raw bytes, RSA and elliptic curve keys as PKCS#8",
             )),
@@ -104,18 +104,6 @@ impl SoftKey {
             _ => Err(wrong_kind()),
         }
     }
-}
-
-/// Why material could not be read as a key of `spec`: it is one of another, if it is one at all.
-fn unfit(material: KeyMaterial, spec: KeySpec, error: Error) -> Error {
-    match material.spec() {
-        Ok(found) if found != spec => other_spec(found, spec),
-        _ => error,
-    }
-}
-
-fn other_spec(found: KeySpec, wanted: KeySpec) -> Error {
-    Error::invalid_input(alloc::format!("the material is a {found} key, not a {wanted} key"))
 }
 
 fn wrong_kind() -> Error {

@@ -114,6 +114,14 @@ impl RsaPublicKey {
         Ok(Self { key, spec })
     }
 
+    /// Whether `ciphertext` is as long as the modulus and smaller: the first thing that decryption checks (RFC 8017,
+    /// sections 5.1.2 and 7.1.2), before the private key is asked.
+    #[must_use]
+    pub fn is_in_range(&self, ciphertext: &[u8]) -> bool {
+        // Numbers of equal length in big-endian bytes have the order of those bytes.
+        ciphertext.len() == self.key.size() && ciphertext < &*self.key.n_bytes()
+    }
+
     /// As a SubjectPublicKeyInfo in DER.
     ///
     /// # Errors
