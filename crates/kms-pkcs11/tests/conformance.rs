@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "support/attacks.rs"]
+mod attacks;
 mod support;
 
+use cryptoki::session::Session;
 use kms_core::{EncryptionAlgorithm, KeySpec, KeyUsage, SystemRandom};
 use kms_pkcs11::{Pkcs11Backend, Residency};
 use kms_soft::SoftBackend;
-use kms_testkit::conformance::{self, Subject};
+use kms_testkit::conformance::{self, Extraction, Subject};
 use support::backend;
 
 fn subject<'a>(name: &str, backend: &'a Pkcs11Backend) -> Subject<'a> {
@@ -40,15 +43,35 @@ fn nss_lacks(subject: Subject<'_>, residency: Residency) -> Subject<'_> {
     wrapped.iter().fold(subject, |subject, &spec| subject.without_spec(spec, NO_EC_WRAP))
 }
 
+/// What NSS's token gives out, measured: its PIN is all that protects a key.
+const NSS_GIVES: [&str; 2] = ["copying it as extractable and wrapping the copy", "wrapping it under a fresh key"];
+
+/// The attempts of someone with the PIN, on keys that are objects in the token.
+fn attacked<'a>(subject: Subject<'a>, session: &'a Session, gives: &[&str]) -> Subject<'a> {
+    attacks::ALL.into_iter().fold(subject, |subject, (name, attempt)| {
+        let expected = match gives.contains(&name) {
+            true => Extraction::succeeds_because("the token does not heed CKA_EXTRACTABLE"),
+            false => Extraction::Refused,
+        };
+        let of = (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
+        subject.with_attack(name, of, expected, move |at| attacks::on(session, at, attempt))
+    })
+}
+
 fn conforms(
     name: &str,
     token: test_tokens::Token,
     residency: Residency,
     lacks: impl for<'a> Fn(Subject<'a>, Residency) -> Subject<'a>,
 ) {
-    let (_token, backend) = backend(token);
+    let (token, backend) = backend(token);
     let backend = backend.with_residency(residency);
-    let report = conformance::run(&lacks(subject(name, &backend), residency));
+    let bare = token.open();
+    let mut subject = lacks(subject(name, &backend), residency);
+    if residency == Residency::TokenObject {
+        subject = attacked(subject, &bare.session, if name.starts_with("NSS") { &NSS_GIVES } else { &[] });
+    }
+    let report = conformance::run(&subject);
     println!("{report}");
     report.assert_passed();
     assert!(backend.list(&kms_core::Call::default()).unwrap().is_empty(), "the suite cleans up");
