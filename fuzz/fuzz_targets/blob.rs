@@ -2,8 +2,9 @@
 
 #![no_main]
 
+use kms_core::primitives::aead::AesGcm;
 use kms_core::primitives::mac::hmac;
-use kms_core::{EncryptionContext, ErrorKind, KeyId, MacAlgorithm, MaterialId, blob};
+use kms_core::{EncryptionContext, ErrorKind, KeyId, MacAlgorithm, MaterialId, Secret, blob};
 use libfuzzer_sys::fuzz_target;
 
 const KEY: [u8; 32] = [7; 32];
@@ -23,6 +24,7 @@ fuzz_target!(|data: &[u8]| {
     let context = EncryptionContext::empty();
     let named = blob::material_id(data);
     let id = named.as_ref().copied().unwrap_or(MaterialId { key: KeyId::from_bytes([9; 16]), generation: 3 });
+    direct(&id, data, &context);
     match blob::open(&id, prf, data, &context) {
         Ok(plaintext) => {
             assert!(named.is_ok() && data.len() == plaintext.len() + 86);
@@ -47,3 +49,25 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 });
+
+/// Suite 02: what opens is made again from its own nonce, byte for byte.
+fn direct(id: &MaterialId, data: &[u8], context: &EncryptionContext) {
+    let cipher = AesGcm::new(&KEY).unwrap();
+    let mut used = [0; 12];
+    let opened = blob::open_direct(id, data, context, |aad, nonce, sealed| {
+        used = *nonce;
+        let (body, tag) = sealed.split_last_chunk().unwrap();
+        let mut plaintext = Secret::copy_from(body);
+        cipher.open_in_place(nonce, aad, plaintext.expose_mut(), tag)?;
+        Ok(plaintext)
+    });
+    if let Ok(plaintext) = opened {
+        let again = blob::seal_direct(id, plaintext.expose(), context, |aad, plaintext| {
+            let mut sealed = plaintext.to_vec();
+            let tag = cipher.seal_in_place(&used, aad, &mut sealed)?;
+            sealed.extend(tag);
+            Ok((used, sealed))
+        });
+        assert_eq!(again.unwrap().as_bytes(), data);
+    }
+}
