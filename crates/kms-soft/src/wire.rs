@@ -5,13 +5,13 @@ use core::str::FromStr;
 
 use kms_core::{Error, KeyId, MaterialId};
 
-/// What is left to read. Every read answers `None` when the bytes are not there.
+/// The core's cursor, for formats whose every fault is the same: a read answers `None` when the bytes are not there.
 #[derive(Clone)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(kms_core::parse::Reader<'a>);
 
 impl<'a> Reader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+        Self(kms_core::parse::Reader::new(bytes))
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -19,35 +19,30 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*taken)
+        self.0.array().ok()
     }
 
     #[cfg(feature = "std")]
     pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array::<1>().map(|[byte]| byte)
+        self.0.u8().ok()
     }
 
     pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
+        self.0.u16().ok()
     }
 
     pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
+        self.0.u32().ok()
     }
 
     #[cfg(feature = "std")]
     pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
+        self.0.u64().ok()
     }
 
     /// Bytes behind a 16-bit length.
     pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
-        let len = self.u16()?;
-        let (taken, rest) = self.0.split_at_checked(usize::from(len))?;
-        self.0 = rest;
-        Some(taken)
+        self.0.prefixed_u16().ok()
     }
 
     /// UTF-8 behind a 16-bit length.
