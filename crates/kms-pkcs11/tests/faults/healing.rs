@@ -40,9 +40,7 @@ fn meets(stand: &Stand, keys: &Keys, operation: Operation, rules: Vec<Rule>, wha
 
 #[test]
 fn sessions_that_are_dropped() {
-    heals("sessions dropped", |operation| {
-        vec![Rule::drop_sessions(), Rule::drop_sessions().on(operation.function())]
-    });
+    heals("sessions dropped", |operation| vec![Rule::drop_sessions(), Rule::drop_sessions().on(operation.function())]);
 }
 
 #[test]

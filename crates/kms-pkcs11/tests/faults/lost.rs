@@ -123,11 +123,11 @@ fn a_key_that_is_brought_in() {
     let backend = stand.backend(Residency::TokenObject);
     let call = Call::default();
     for code in CODES {
-        let secret = |spec: KeySpec| KeyMaterial::Raw(Secret::copy_from(&[7; 64][..*spec.material_len().unwrap().start()]));
-        for (spec, usage) in [
-            (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt),
-            (KeySpec::Hmac256, KeyUsage::GenerateVerifyMac),
-        ] {
+        let secret =
+            |spec: KeySpec| KeyMaterial::Raw(Secret::copy_from(&[7; 64][..*spec.material_len().unwrap().start()]));
+        for (spec, usage) in
+            [(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt), (KeySpec::Hmac256, KeyUsage::GenerateVerifyMac)]
+        {
             let at = place(&backend);
             let rule = stand.shim.add(Rule::lose(code).on("C_CreateObject").times(1));
             backend.import(&at, spec, usage, secret(spec), &call).unwrap();
