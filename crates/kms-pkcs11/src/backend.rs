@@ -244,6 +244,7 @@ impl Pkcs11Backend {
             };
             Ok(Described {
                 handle: made.handle,
+                epoch: attempt.connection.epoch,
                 spec,
                 usages: vec![usage],
                 symmetric: symmetric.then_some(if known.derives_inside { Symmetric::Derive } else { Symmetric::Hmac }),

@@ -41,7 +41,10 @@ const fn remedy(code: RvError) -> (Remedy, ErrorKind) {
             (Remedy::Session, ErrorKind::Disconnected)
         }
         R::UserNotLoggedIn => (Remedy::Login, ErrorKind::Disconnected),
-        R::ObjectHandleInvalid | R::KeyHandleInvalid => (Remedy::Handle, ErrorKind::KeyUnavailable),
+        // That the key is gone is for the search to say: a handle may be bad although its object is there.
+        R::ObjectHandleInvalid | R::KeyHandleInvalid | R::WrappingKeyHandleInvalid | R::UnwrappingKeyHandleInvalid => {
+            (Remedy::Handle, ErrorKind::Disconnected)
+        }
         R::CryptokiNotInitialized
         | R::DeviceRemoved
         | R::TokenNotPresent

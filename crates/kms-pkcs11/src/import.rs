@@ -17,7 +17,7 @@ use pkcs8::der::Decode;
 use sec1::EcPrivateKey;
 use zeroize::Zeroize;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Remedy};
 use crate::object::Made;
 use crate::template::{Name, Optional, Purpose, curve};
 use crate::token::Attempt;
@@ -277,29 +277,54 @@ pub(crate) fn bring_in(
     extractable: bool,
     optional: Optional,
 ) -> Result<Made, Fault> {
-    let (handle, spki) = match (material, way) {
+    // The public half comes first: when the private one is there, the key is whole, even if that answer is lost.
+    let spki = match material {
+        Checked::Private(_, spki) => Some(spki.clone()),
+        Checked::Secret(_) => None,
+    };
+    let public_handle = match spki.as_deref().filter(|_| name.token) {
+        Some(spki) => Some(public_half(attempt, purpose, spec, name, spki)?),
+        None => None,
+    };
+    let handle = match (material, way) {
         (Checked::Secret(secret), Way::Create) => {
-            (create_secret(attempt, purpose, name, secret.expose(), extractable, optional)?, None)
+            create_secret(attempt, purpose, name, secret.expose(), extractable, optional)
         }
         (Checked::Secret(secret), Way::Unwrap(wrap)) => {
-            (unwrap_secret(attempt, purpose, name, secret.expose(), wrap, extractable, optional)?, None)
+            unwrap_secret(attempt, purpose, name, secret.expose(), wrap, extractable, optional)
         }
-        (Checked::Private(der, spki), Way::Create) => {
-            (create_private(attempt, purpose, spec, name, der.expose(), extractable, optional)?, Some(spki.clone()))
+        (Checked::Private(der, _), Way::Create) => {
+            create_private(attempt, purpose, spec, name, der.expose(), extractable, optional)
         }
-        (Checked::Private(der, spki), Way::Unwrap(wrap)) => {
-            (unwrap_secret(attempt, purpose, name, der.expose(), wrap, extractable, optional)?, Some(spki.clone()))
+        (Checked::Private(der, _), Way::Unwrap(wrap)) => {
+            unwrap_secret(attempt, purpose, name, der.expose(), wrap, extractable, optional)
         }
     };
-    let mut made = attempt.checked(Made { handle, public_handle: None, public_key: spki }, extractable)?;
-    if let Some(spki) = made.public_key.as_deref().filter(|_| name.token) {
-        match create_public(attempt, purpose, spec, name, spki) {
-            Ok(public) => made.public_handle = Some(public),
-            Err(fault) => {
-                attempt.unmake(&made);
-                return Err(fault);
+    match handle {
+        Ok(handle) => attempt.checked(Made { handle, public_handle, public_key: spki }, extractable),
+        Err(fault) => {
+            // Another try takes it over; if there is none, it is not to stay alone.
+            if let (Some(public), Remedy::None | Remedy::Refusal) = (public_handle, fault.remedy) {
+                let _left = attempt.session.destroy_object(public);
             }
+            Err(fault)
         }
     }
-    Ok(made)
+}
+
+/// The public half that an earlier try has made, or a new one.
+fn public_half(
+    attempt: &Attempt<'_>,
+    purpose: Purpose,
+    spec: KeySpec,
+    name: Name<'_>,
+    spki: &[u8],
+) -> Result<ObjectHandle, Fault> {
+    let wanted = [Attribute::Token(true), Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Id(name.id.to_vec())];
+    for object in attempt.session.find_objects(&wanted)? {
+        if attempt.is_public_key(object, spki)? {
+            return Ok(object);
+        }
+    }
+    create_public(attempt, purpose, spec, name, spki)
 }

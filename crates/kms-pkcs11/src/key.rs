@@ -86,13 +86,12 @@ impl Shared {
             let held = held.as_ref().filter(|held| held.epoch == attempt.connection.epoch)?;
             Some(held.handle)
         };
-        let there = good(&self.held.read());
+        let busy = || Error::with_detail(ErrorKind::TimedOut, "another thread is looking for the key in the token");
+        let there = good(&*self.held.try_read_until(attempt.deadline).ok_or_else(busy)?);
         if let Some(handle) = there {
             return Ok(handle);
         }
-        let mut held = self.held.try_write_until(attempt.deadline).ok_or_else(|| {
-            Error::with_detail(ErrorKind::TimedOut, "another thread is looking for the key in the token")
-        })?;
+        let mut held = self.held.try_write_until(attempt.deadline).ok_or_else(busy)?;
         if let Some(handle) = good(&held) {
             return Ok(handle);
         }
@@ -103,11 +102,7 @@ impl Shared {
             Place::Wrapped { record, roots } => {
                 // Of the session that keeps the login: it lives as long as the connection.
                 let keeper = attempt.connection.keeper(attempt.deadline)?;
-                let loaded = roots.load(&Attempt { session: &keeper, ..*attempt }, record);
-                if let Err(Fault { remedy: Remedy::Handle, .. }) = &loaded {
-                    roots.forget();
-                }
-                loaded?
+                roots.load(&Attempt { session: &keeper, ..*attempt }, record)?
             }
         };
         let epoch = attempt.connection.epoch;
@@ -115,10 +110,10 @@ impl Shared {
         Ok(handle)
     }
 
-    /// Takes over a handle that was just found.
-    pub(crate) fn found(&self, attempt: &Attempt<'_>, handle: ObjectHandle) {
-        let epoch = attempt.connection.epoch;
-        *self.held.write() = Some(Held { connection: Arc::downgrade(attempt.connection), epoch, handle });
+    /// Takes over the handle of an object that was just found. It is good in the connection it was found in only: in
+    /// another it may be that of another key.
+    pub(crate) fn found(&self, epoch: u64, handle: ObjectHandle) {
+        *self.held.write() = Some(Held { connection: Weak::new(), epoch, handle });
     }
 
     fn forget(&self, handle: ObjectHandle) {

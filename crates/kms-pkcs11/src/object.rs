@@ -38,6 +38,8 @@ pub(crate) enum Symmetric {
 #[derive(Debug, Clone)]
 pub(crate) struct Described {
     pub(crate) handle: ObjectHandle,
+    /// The connection in which the handle is good.
+    pub(crate) epoch: u64,
     pub(crate) spec: KeySpec,
     pub(crate) usages: Vec<KeyUsage>,
     pub(crate) symmetric: Option<Symmetric>,
@@ -279,7 +281,8 @@ impl Attempt<'_> {
             return Err(unsupported("not permitted to do anything"));
         }
         let label = String::from_utf8_lossy(&facts.label).into_owned();
-        Ok(Described { handle: object, spec, usages, symmetric, public_key, label, id: facts.id.clone() })
+        let epoch = self.connection.epoch;
+        Ok(Described { handle: object, epoch, spec, usages, symmetric, public_key, label, id: facts.id.clone() })
     }
 
     /// The one key of this label, identifier or both. One search of the token.
@@ -372,6 +375,11 @@ impl Attempt<'_> {
     pub(crate) fn rsa_public_key(&self, object: ObjectHandle) -> Result<RsaPublicKey, Fault> {
         let facts = Facts::read(self, object)?;
         Ok(RsaPublicKey::from_components(&facts.modulus, &facts.exponent)?)
+    }
+
+    /// Whether an object is the public key of this SubjectPublicKeyInfo.
+    pub(crate) fn is_public_key(&self, object: ObjectHandle, spki: &[u8]) -> Result<bool, Fault> {
+        Ok(Facts::read(self, object)?.public_key().is_some_and(|(_, found)| found == spki))
     }
 
     /// Destroys the key of this label, identifier or both, and its public half.

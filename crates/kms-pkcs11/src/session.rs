@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use kms_core::{Error, ErrorKind};
 use parking_lot::{Condvar, MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::fault::{Fault, Remedy};
+use crate::fault::Fault;
 use crate::module::Module;
 
 /// One login to a token, and all that dies with it: sessions, session objects, handles.
@@ -73,14 +74,14 @@ impl Connection {
                 return match self.module.pkcs11().open_rw_session(self.slot) {
                     Ok(session) => Ok(Lease { connection: self, session: Some(session) }),
                     Err(error) => {
-                        let fault = Fault::from(error);
+                        let counted = matches!(error, Pkcs11Error::Pkcs11(RvError::SessionCount, _));
                         let mut pool = self.pool.lock();
                         pool.open -= 1;
                         // The token allows fewer sessions than it said: those there are have to do.
-                        if fault.remedy == Remedy::Wait && pool.open > 0 {
+                        if counted && pool.open > 0 {
                             pool.limit = pool.open;
                         }
-                        Err(fault)
+                        Err(error.into())
                     }
                 };
             }

@@ -80,6 +80,9 @@ pub struct Token {
 struct State {
     current: Option<Arc<Connection>>,
     epochs: u64,
+    /// In how many initialisations of the module in a row the token was not there, and the last of them.
+    missed: u32,
+    missed_in: u64,
     /// The token refused the PIN.
     refused: Option<String>,
 }
@@ -157,7 +160,7 @@ impl Token {
         loop {
             let entered = self.module.enter(deadline)?;
             let generation = entered.generation;
-            let fault = match self.once(generation, deadline, work) {
+            let fault = match self.once(generation, deadline, &tries, work) {
                 Ok(done) => return Ok(done),
                 Err(fault) => fault,
             };
@@ -170,6 +173,7 @@ impl Token {
         &self,
         generation: u64,
         deadline: Instant,
+        tries: &Tries,
         work: &dyn Fn(Attempt<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let connection = self.connection(generation, deadline)?;
@@ -180,16 +184,22 @@ impl Token {
         let outcome = work(Attempt { session, connection: &connection, pkcs11, raw, deadline });
         if let Err(fault) = &outcome {
             match fault.remedy {
-                Remedy::Session | Remedy::Doubt | Remedy::Module => lease.close(),
+                // What the failed try has made goes with its session, which also frees memory.
+                Remedy::Session | Remedy::Doubt | Remedy::Module | Remedy::Wait => lease.close(),
                 Remedy::Login => {
                     lease.close();
                     self.forget(&connection);
                 }
                 // What did not verify, and what the token cannot do, says nothing against the session.
-                Remedy::Handle | Remedy::Wait | Remedy::Refusal | Remedy::None => {}
+                Remedy::Handle | Remedy::Refusal | Remedy::None => {}
             }
             if fault.remedy == Remedy::Session {
                 connection.close_idle();
+                // Closed sessions came from the pool; when a new one fails too, the one that keeps the login is gone as
+                // well.
+                if tries.session > 0 {
+                    self.forget(&connection);
+                }
             }
         }
         outcome
@@ -213,8 +223,6 @@ impl Token {
             return Err(error);
         }
         match remedy {
-            // Closed sessions came from the pool; when new ones fail too, the one that keeps the login is gone as well.
-            Remedy::Session if count >= 2 => self.forget_generation(generation),
             // Once may be the session's fault; twice is the device's.
             Remedy::Doubt if count >= 2 => {
                 pause(count - 2, deadline, &error)?;
@@ -222,9 +230,11 @@ impl Token {
             }
             Remedy::Module => {
                 // The first thread to get here restarts the module at once. While the token stays away, all wait
-                // equally long, and the first of them tries again for all.
-                if count >= 2 {
-                    pause(count - 2, deadline, &error)?;
+                // equally long, those that come later too, and the first of them tries again for all.
+                let missed = self.state.try_lock_until(deadline).map_or(0, |state| state.missed);
+                let rounds = missed.max(count - 1);
+                if rounds > 0 {
+                    pause(rounds - 1, deadline, &error)?;
                 }
                 match self.module.restart(generation, deadline) {
                     // It will be tried again.
@@ -247,13 +257,6 @@ impl Token {
         }
     }
 
-    fn forget_generation(&self, generation: u64) {
-        let mut state = self.state.lock();
-        if state.current.as_ref().is_some_and(|current| current.generation == generation) {
-            state.current = None;
-        }
-    }
-
     /// The login there is, or a new one.
     fn connection(&self, generation: u64, deadline: Instant) -> Result<Arc<Connection>, Fault> {
         let mut state = self.state.try_lock_until(deadline).ok_or_else(|| {
@@ -269,7 +272,16 @@ impl Token {
             )
             .into());
         }
-        let (slot, info) = self.find(state.epochs > 0)?;
+        let (slot, info) = match self.find(state.epochs > 0) {
+            Ok(found) => found,
+            Err(fault) => {
+                if fault.remedy == Remedy::Module && state.missed_in != generation {
+                    state.missed_in = generation;
+                    state.missed = state.missed.saturating_add(1);
+                }
+                return Err(fault);
+            }
+        };
         let keeper = self.module.pkcs11().open_rw_session(slot)?;
         match self.log_in(&keeper, &info) {
             Ok(()) => {}
@@ -280,6 +292,7 @@ impl Token {
                 return Err(fault);
             }
         }
+        state.missed = 0;
         state.epochs += 1;
         let limit = match (info.max_session_count(), info.max_rw_session_count()) {
             (Limit::Max(a), Limit::Max(b)) => a.min(b),

@@ -24,13 +24,14 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use cryptoki::object::ObjectHandle;
 use kms_core::parse::Reader;
 use kms_core::{Error, ErrorKind, KeyId, KeySpec, KeyUsage, MacAlgorithm, MaterialId, RandomSource, SystemRandom};
 use parking_lot::Mutex;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Remedy};
 use crate::template::{Name, Optional, Purpose};
 use crate::token::Attempt;
 use crate::wrap::WrapMechanism;
@@ -169,6 +170,9 @@ struct Root {
 #[derive(Debug, Default)]
 pub(crate) struct Roots {
     found: Mutex<BTreeMap<[u8; 16], Root>>,
+    /// The id of a root that is being made. It stays the same when an answer is lost, so that the next try finds what
+    /// the first one made.
+    next: OnceLock<[u8; 16]>,
 }
 
 fn object_id(root: &[u8; 16], which: u8) -> [u8; 17] {
@@ -195,11 +199,6 @@ impl Roots {
         Ok(root)
     }
 
-    /// Drops what is known, after a handle turned out to be bad.
-    pub(crate) fn forget(&self) {
-        self.found.lock().clear();
-    }
-
     /// The root to wrap new keys under; made if there is none.
     fn current(&self, attempt: &Attempt<'_>, optional: Optional) -> Result<[u8; 16], Fault> {
         if let Some(wrap) = attempt.find_secret(&[], Some(ROOT_LABEL))? {
@@ -208,16 +207,27 @@ impl Roots {
                 return Ok(*id);
             }
         }
-        let mut id = [0; 16];
-        SystemRandom.fill(&mut id)?;
+        let mut fresh = [0; 16];
+        SystemRandom.fill(&mut fresh)?;
+        let id = *self.next.get_or_init(|| fresh);
         // The one that is searched for comes last: when it is there, both are.
         for (purpose, which, label) in
             [(Purpose::Authenticate, AUTHENTICATES, ROOT_MAC_LABEL), (Purpose::Wrap, WRAPS, ROOT_LABEL)]
         {
-            let name = Name { id: &object_id(&id, which), label, token: true };
-            attempt.generate(purpose, name, false, optional)?;
+            let object = object_id(&id, which);
+            if attempt.find_secret(&object, None)?.is_none() {
+                attempt.generate(purpose, Name { id: &object, label, token: true }, false, optional)?;
+            }
         }
         Ok(id)
+    }
+
+    /// Forgets the handles when one of them turned out to be bad: the next try searches again.
+    fn watched<T>(&self, outcome: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(Fault { remedy: Remedy::Handle, .. }) = &outcome {
+            self.found.lock().clear();
+        }
+        outcome
     }
 
     /// Wraps a key that was made extractable for it, and authenticates the record.
@@ -230,9 +240,9 @@ impl Roots {
     ) -> Result<Vec<u8>, Fault> {
         record.root = self.current(attempt, optional)?;
         let root = self.find(attempt, record.root)?;
-        record.wrapped = attempt.wrap(record.wrap, root.wrap, key)?;
+        record.wrapped = self.watched(attempt.wrap(record.wrap, root.wrap, key))?;
         let mut bytes = record.body()?;
-        let mac = attempt.mac(MacAlgorithm::HmacSha256, root.mac, &bytes)?;
+        let mac = self.watched(attempt.mac(MacAlgorithm::HmacSha256, root.mac, &bytes))?;
         bytes.extend(mac.expose());
         Ok(bytes)
     }
@@ -242,7 +252,7 @@ impl Roots {
         let record = Record::parse(bytes)?;
         let root = self.find(attempt, record.root)?;
         let (body, mac) = split(bytes)?;
-        let right = attempt.mac(MacAlgorithm::HmacSha256, root.mac, body)?.ct_eq(mac);
+        let right = self.watched(attempt.mac(MacAlgorithm::HmacSha256, root.mac, body))?.ct_eq(mac);
         if right && record.id == id { Ok(record) } else { Err(damaged().into()) }
     }
 
@@ -250,7 +260,7 @@ impl Roots {
     pub(crate) fn load(&self, attempt: &Attempt<'_>, record: &Record) -> Result<ObjectHandle, Fault> {
         let root = self.find(attempt, record.root)?;
         let template = record.purpose().secret(Name::NOBODY, false, record.attributes);
-        attempt.unwrap(record.wrap, root.wrap, &record.wrapped, &template)
+        self.watched(attempt.unwrap(record.wrap, root.wrap, &record.wrapped, &template))
     }
 }
 

@@ -76,13 +76,7 @@ impl Pkcs11Backend {
 
     fn wrapped_key(&self, at: &Locator, bytes: &[u8], call: &Call) -> Result<Pkcs11Key, Error> {
         let (roots, owned, id) = (self.roots.clone(), bytes.to_vec(), at.id());
-        let record: Record = self.token.run(call, move |attempt| {
-            let verified = roots.verify(&attempt, &owned, id);
-            if let Err(Fault { remedy: Remedy::Handle, .. }) = &verified {
-                roots.forget();
-            }
-            verified
-        })?;
+        let record: Record = self.token.run(call, move |attempt| roots.verify(&attempt, &owned, id))?;
         let info = KeyInfo::new(at.id(), record.spec, record.usage)?;
         let shared = match self.opened(at) {
             Some(shared) => shared,
@@ -130,13 +124,11 @@ impl Pkcs11Backend {
                 shared
             }
         };
-        let (spec, handle, public_key) = (described.spec, described.handle, described.public_key);
-        let opened = shared.clone();
-        let algorithms = self.token.run(call, move |attempt| {
-            // What was just found need not be searched for again.
-            opened.found(&attempt, handle);
-            algorithms(&attempt, handle, spec, usage, public_key.as_deref())
-        })?;
+        // What was just found need not be searched for again.
+        shared.found(described.epoch, described.handle);
+        let (spec, public_key) = (described.spec, described.public_key);
+        let algorithms =
+            shared.run(call, move |attempt, key| algorithms(&attempt, key, spec, usage, public_key.as_deref()))?;
         Ok(Pkcs11Key::new(self.narrowed(info, algorithms), shared))
     }
 
