@@ -12,6 +12,7 @@ use pkcs8::der::Decode;
 use pkcs8::der::asn1::OctetStringRef;
 
 use crate::fault::{Fault, Remedy};
+use crate::session::lost;
 use crate::template::{self, Name, Optional, Purpose, spec_of_curve};
 use crate::token::Attempt;
 
@@ -223,11 +224,19 @@ impl Attempt<'_> {
         Err(Error::with_detail(ErrorKind::Internal, "the token made a key that can be read or taken out").into())
     }
 
+    /// Destroys an object that this attempt has made, unless its number may by now be that of another.
+    pub(crate) fn take_away(&self, object: ObjectHandle) -> Result<(), Fault> {
+        if self.connection.superseded() {
+            return Err(lost());
+        }
+        Ok(self.session.destroy_object(object)?)
+    }
+
     /// Destroys what was made.
     pub(crate) fn unmake(&self, made: &Made) {
         for handle in [Some(made.handle), made.public_handle].into_iter().flatten() {
             // Best effort: the error that led here is the one to report.
-            let _left = self.session.destroy_object(handle);
+            let _left = self.take_away(handle);
         }
     }
 

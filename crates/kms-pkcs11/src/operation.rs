@@ -179,7 +179,7 @@ impl Attempt<'_> {
         ];
         let derived = self.session.derive_key(&mechanism, key, &template)?;
         let read = self.session.get_attributes(derived, &[AttributeType::Value]);
-        let destroyed = self.session.destroy_object(derived);
+        let destroyed = self.take_away(derived);
         let mut secret = Secret::zeroed(len);
         for attribute in read? {
             if let Attribute::Value(mut value) = attribute {

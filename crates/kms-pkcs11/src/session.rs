@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::object::ObjectHandle;
@@ -11,8 +12,17 @@ use cryptoki::slot::Slot;
 use kms_core::{Error, ErrorKind};
 use parking_lot::{Condvar, MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Remedy};
 use crate::module::Module;
+
+/// How long a new connection waits for the calls of the one before it.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// What is said to whoever meets a connection that has ended.
+pub(crate) fn lost() -> Fault {
+    let error = Error::with_detail(ErrorKind::Disconnected, "the connection to the token was lost and made anew");
+    Fault { remedy: Remedy::Session, error }
+}
 
 /// One login to a token, and all that dies with it: sessions, session objects, handles.
 pub(crate) struct Connection {
@@ -30,9 +40,13 @@ pub(crate) struct Connection {
     returned: Condvar,
     /// Session objects that nobody uses any more.
     litter: Mutex<Vec<ObjectHandle>>,
+    /// There is another connection, whose sessions and objects may have the numbers of those here.
+    superseded: AtomicBool,
 }
 
 struct Pool {
+    /// No session is given out any more.
+    closed: bool,
     idle: Vec<Session>,
     open: usize,
     limit: usize,
@@ -55,9 +69,10 @@ impl Connection {
             logged_in,
             module,
             keeper: Mutex::new(Some(keeper)),
-            pool: Mutex::new(Pool { idle: Vec::new(), open: 0, limit }),
+            pool: Mutex::new(Pool { closed: false, idle: Vec::new(), open: 0, limit }),
             returned: Condvar::new(),
             litter: Mutex::default(),
+            superseded: AtomicBool::new(false),
         }
     }
 
@@ -65,6 +80,9 @@ impl Connection {
     pub(crate) fn lease(&self, deadline: Instant) -> Result<Lease<'_>, Fault> {
         let mut pool = self.pool.lock();
         loop {
+            if pool.closed {
+                return Err(lost());
+            }
             if let Some(session) = pool.idle.pop() {
                 return Ok(Lease { connection: self, session: Some(session) });
             }
@@ -81,6 +99,9 @@ impl Connection {
                         if counted && pool.open > 0 {
                             pool.limit = pool.open;
                         }
+                        drop(pool);
+                        // Whoever waits for a session may now try to open one.
+                        self.returned.notify_all();
                         Err(error.into())
                     }
                 };
@@ -93,6 +114,36 @@ impl Connection {
                 .into());
             }
         }
+    }
+
+    /// Ends the connection before another is made.
+    ///
+    /// A token that lost its sessions may number new sessions and objects like the old ones. So those who use the old
+    /// numbers are waited for, and what is left is closed, while there are no new ones. If a call hangs, whoever made it
+    /// finds the connection [superseded](Self::superseded) when it ends.
+    pub(crate) fn retire(&self, deadline: Instant) {
+        let deadline = deadline.min(Instant::now() + QUIET);
+        let mut pool = self.pool.lock();
+        pool.closed = true;
+        self.returned.notify_all();
+        while pool.open > pool.idle.len() {
+            if self.returned.wait_until(&mut pool, deadline).timed_out() {
+                break;
+            }
+        }
+        let idle = core::mem::take(&mut pool.idle);
+        pool.open -= idle.len();
+        drop(pool);
+        drop(idle);
+        if let Some(mut keeper) = self.keeper.try_lock() {
+            drop(keeper.take());
+        }
+        self.superseded.store(true, Ordering::Release);
+    }
+
+    /// Whether the numbers of sessions and objects here may by now be those of others.
+    pub(crate) fn superseded(&self) -> bool {
+        self.superseded.load(Ordering::Acquire)
     }
 
     /// Closes the sessions that nobody uses.
@@ -122,7 +173,7 @@ impl Connection {
     /// Destroys what was [discarded](Self::discard).
     pub(crate) fn tidy(&self, session: &Session) {
         let litter = core::mem::take(&mut *self.litter.lock());
-        for object in litter {
+        for object in litter.into_iter().filter(|_| !self.superseded()) {
             // It may have gone with its session.
             let _gone = session.destroy_object(object);
         }
@@ -136,9 +187,10 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let sessions = self.pool.get_mut().idle.drain(..).chain(self.keeper.get_mut().take());
-        // After the module was initialised anew, the numbers of these sessions may be those of others: closing them
+        // After the module was initialised anew, or another connection was made, the numbers of these sessions may be those of others: closing them
         // would close those.
-        match self.module.enter_now().filter(|entered| entered.generation == self.generation) {
+        let superseded = *self.superseded.get_mut();
+        match self.module.enter_now().filter(|entered| entered.generation == self.generation && !superseded) {
             Some(_entered) => sessions.for_each(drop),
             None => sessions.for_each(core::mem::forget),
         }
@@ -164,7 +216,17 @@ impl Lease<'_> {
 
     /// Closes the session instead of giving it back.
     pub(crate) fn close(mut self) {
-        drop(self.session.take());
+        if let Some(session) = self.session.take() {
+            self.end(session);
+        }
+    }
+
+    fn end(&self, session: Session) {
+        if self.connection.superseded() {
+            core::mem::forget(session);
+        } else {
+            drop(session);
+        }
     }
 }
 
@@ -172,10 +234,19 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let mut pool = self.connection.pool.lock();
         match self.session.take() {
+            Some(session) if self.connection.superseded() => {
+                pool.open -= 1;
+                core::mem::forget(session);
+            }
             Some(session) => pool.idle.push(session),
             None => pool.open -= 1,
         }
+        let closed = pool.closed;
         drop(pool);
-        self.connection.returned.notify_one();
+        if closed {
+            self.connection.returned.notify_all();
+        } else {
+            self.connection.returned.notify_one();
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::fault::{Fault, Remedy};
 use crate::module::Module;
 use crate::pin::PinSource;
 use crate::raw::Raw;
-use crate::session::Connection;
+use crate::session::{Connection, lost};
 use crate::uri::Uri;
 use crate::workers::Workers;
 
@@ -79,6 +79,8 @@ pub struct Token {
 #[derive(Default)]
 struct State {
     current: Option<Arc<Connection>>,
+    /// The one before, until there is another.
+    previous: Option<Arc<Connection>>,
     epochs: u64,
     /// In how many initialisations of the module in a row the token was not there, and the last of them.
     missed: u32,
@@ -181,7 +183,11 @@ impl Token {
         let Some(session) = lease.session() else { return Err(Error::new(ErrorKind::Internal).into()) };
         connection.tidy(session);
         let (pkcs11, raw) = (self.module.pkcs11(), self.module.raw());
-        let outcome = work(Attempt { session, connection: &connection, pkcs11, raw, deadline });
+        let mut outcome = work(Attempt { session, connection: &connection, pkcs11, raw, deadline });
+        if connection.superseded() {
+            // What it was done with may not have been what it was meant to be done with.
+            outcome = Err(lost());
+        }
         if let Err(fault) = &outcome {
             match fault.remedy {
                 // What the failed try has made goes with its session, which also frees memory.
@@ -253,7 +259,7 @@ impl Token {
     fn forget(&self, connection: &Arc<Connection>) {
         let mut state = self.state.lock();
         if state.current.as_ref().is_some_and(|current| current.epoch == connection.epoch) {
-            state.current = None;
+            state.previous = state.current.take();
         }
     }
 
@@ -282,6 +288,9 @@ impl Token {
                 return Err(fault);
             }
         };
+        if let Some(previous) = state.previous.take().filter(|previous| previous.generation == generation) {
+            previous.retire(deadline);
+        }
         let keeper = self.module.pkcs11().open_rw_session(slot)?;
         match self.log_in(&keeper, &info) {
             Ok(()) => {}

@@ -97,6 +97,14 @@ impl Engine {
         self.rules.iter().any(|(number, _)| rules.contains(number))
     }
 
+    /// Whether a rule that does something to the real module may still strike.
+    pub(crate) fn may_have_effects(&self) -> bool {
+        self.rules.iter().any(|(number, rule)| {
+            let struck = self.counts.get(number).map_or(0, |count| count.struck);
+            matches!(rule.action, Action::DropSessions | Action::LogOut) && struck < rule.limit()
+        })
+    }
+
     /// Lets the rules meet a call.
     pub(crate) fn decide(&mut self, call: Call) -> Verdict {
         let mut verdict = Verdict {

@@ -13,7 +13,7 @@ mod tracked;
 mod view;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use std::{env, thread};
 
@@ -31,6 +31,8 @@ struct Shim {
     real: Real,
     engine: Mutex<Engine>,
     log: Log,
+    /// Held for reading by every call into the real module.
+    busy: RwLock<()>,
 }
 
 fn shim() -> &'static Shim {
@@ -43,6 +45,7 @@ fn shim() -> &'static Shim {
             real: Real::load(variable("KMS_SHIM_MODULE").as_ref()).unwrap_or_else(|error| fatal(&error)),
             engine: Mutex::new(Engine::new(directory.join("script"))),
             log: Log::open(&log).unwrap_or_else(|error| fatal(&format!("{}: {error}", log.display()))),
+            busy: RwLock::new(()),
         }
     })
 }
@@ -66,11 +69,21 @@ fn call(name: &str, mechanism: Option<CK_MECHANISM_TYPE>, forward: impl FnOnce(&
     let Some((function, subject)) = functions::named(name) else { fatal(&format!("no function is called {name}")) };
 
     let mut engine = shim.engine();
+    let quiet = if engine.may_have_effects() {
+        drop(engine);
+        // Real modules do not survive it when a session is closed that another thread is using.
+        let quiet = shim.busy.write().unwrap_or_else(PoisonError::into_inner);
+        engine = shim.engine();
+        Some(quiet)
+    } else {
+        None
+    };
     let verdict = engine.decide(Call { function, subject, mechanism });
     for effect in &verdict.effects {
         shim.real.perform(*effect);
     }
     drop(engine);
+    drop(quiet);
 
     thread::sleep(verdict.delay);
     if !verdict.hangs.is_empty() {
@@ -80,7 +93,10 @@ fn call(name: &str, mechanism: Option<CK_MECHANISM_TYPE>, forward: impl FnOnce(&
         }
     }
 
-    let go_on = || forward(shim, View { removed: verdict.removed, generation: verdict.generation });
+    let go_on = || {
+        let _busy = shim.busy.read().unwrap_or_else(PoisonError::into_inner);
+        forward(shim, View { removed: verdict.removed, generation: verdict.generation })
+    };
     let answer = match verdict.outcome {
         Outcome::Forward => go_on(),
         Outcome::Answer(code) => code,

@@ -3,6 +3,7 @@
 //! A module is configured once in a process: `cargo nextest run`, which gives each test its own.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 #![expect(clippy::panic, reason = "a test stops at the first surprise")]
 
 mod ciphertexts;

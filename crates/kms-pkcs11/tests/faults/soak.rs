@@ -17,7 +17,7 @@ use test_tokens::Rule;
 use crate::stand::{BOTH, Keys, Operation, SESSIONS, Stand};
 
 const THREADS: usize = 8;
-const EACH: usize = 50;
+const EACH: usize = 200;
 
 const CODES: [CK_RV; 12] = [
     CKR_DEVICE_ERROR,
@@ -108,7 +108,7 @@ fn soak(residency: Residency, seed: u64) {
         while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
             let rule = dice.rule();
             rules.push((stand.shim.add(rule.clone()), rule));
-            thread::sleep(Duration::from_millis(5 + u64::try_from(dice.roll(20)).unwrap()));
+            thread::sleep(Duration::from_millis(2 + u64::try_from(dice.roll(8)).unwrap()));
             // What hangs, hangs for a while only: an operation without a budget waits for it.
             if dice.roll(4) == 0 {
                 stand.shim.clear();

@@ -100,6 +100,7 @@ pub(crate) struct Keys {
     blob: Vec<u8>,
     pub(crate) ciphertext: Vec<u8>,
     code: Vec<u8>,
+    peer: Vec<u8>,
     agreed: Vec<u8>,
 }
 
@@ -116,8 +117,9 @@ impl Keys {
         let public = RsaPublicKey::from_spki(rsa.public_key().unwrap()).unwrap();
         let ciphertext = public.encrypt_oaep(HashAlgorithm::Sha1, PLAINTEXT, &SystemRandom).unwrap();
         let code = mac.mac(MacAlgorithm::HmacSha256, PLAINTEXT, &call).unwrap().expose().to_vec();
-        let agreed = agree.agree(sign.public_key().unwrap(), &call).unwrap().expose().to_vec();
-        Self { symmetric, rsa, sign, mac, agree, blob, ciphertext, code, agreed }
+        let peer = sign.public_key().unwrap().to_vec();
+        let agreed = agree.agree(&peer, &call).unwrap().expose().to_vec();
+        Self { symmetric, rsa, sign, mac, agree, blob, ciphertext, code, peer, agreed }
     }
 
     /// Does it, and answers whether what came out is right.
@@ -133,13 +135,17 @@ impl Keys {
             Operation::Sign => {
                 let digest = hash(HashAlgorithm::Sha256, PLAINTEXT);
                 let signature = self.sign.sign_digest(SigningAlgorithm::EcdsaSha256, &digest, call)?;
-                let public = EccPublicKey::from_spki(KeySpec::EccNistP256, self.sign.public_key().unwrap()).unwrap();
-                let der = signature_to_der(KeySpec::EccNistP256, &signature).unwrap();
-                public.verify_digest(&digest, &der).is_ok()
+                self.signed(&digest, &signature)
             }
             Operation::Mac => self.mac.mac(MacAlgorithm::HmacSha256, PLAINTEXT, call)?.expose() == self.code,
-            Operation::Agree => self.agree.agree(self.sign.public_key().unwrap(), call)?.expose() == self.agreed,
+            Operation::Agree => self.agree.agree(&self.peer, call)?.expose() == self.agreed,
         })
+    }
+
+    fn signed(&self, digest: &[u8], signature: &[u8]) -> bool {
+        let public = EccPublicKey::from_spki(KeySpec::EccNistP256, &self.peer).unwrap();
+        let der = signature_to_der(KeySpec::EccNistP256, signature).unwrap();
+        public.verify_digest(digest, &der).is_ok()
     }
 
     pub(crate) fn assert_all_work(&self) {
