@@ -6,18 +6,15 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
-use kms_core::message::KmsWrappingKey;
-use kms_core::{Backend, Call, Error, ErrorKind, Key, KeyId, KeySpec, KeyUsage, MaterialId, Secret, SystemRandom};
-use kms_soft::keyring::{KeyRecord, Keyring, PassphraseCost, RootKey, RootKind, SealedKeyring};
+use kms_core::{Call, Error, ErrorKind, Secret};
+use kms_pkcs11::Uri;
+use kms_soft::keyring::{Keyring, PassphraseCost, RootKey, RootKind, SealedKeyring};
 
 use crate::failure::{Failure, Status};
+use crate::hsm::HsmArguments;
 use crate::input::Input;
+use crate::keys::{DEFAULT_ALIAS, Entry, Keys, LocalKeyring, NewKey, TokenKeys};
 use crate::report::Report;
-
-/// The alias of the key that is used where none is named.
-pub(crate) const DEFAULT_ALIAS: &str = "alias/default";
-/// Keys of this keyring are in no region and no account of AWS.
-pub(crate) const ARN_PREFIX: &str = "arn:aws:kms:local:000000000000:key/";
 
 /// Where the keyring is and what opens it.
 #[derive(Debug, Clone, Args)]
@@ -37,11 +34,9 @@ pub(crate) struct KeyringArguments {
     /// Read the passphrase of the keyring, or of a new one, from the first line of a file
     #[arg(long, global = true, value_name = "FILE", env = "KMS_PASSPHRASE_FILE", hide_env_values = true)]
     passphrase_file: Option<PathBuf>,
-}
 
-/// The ARN that stands for a key of the keyring in messages.
-pub(crate) fn arn(key: KeyId) -> String {
-    format!("{ARN_PREFIX}{key}")
+    #[command(flatten)]
+    pub(crate) hsm: HsmArguments,
 }
 
 impl KeyringArguments {
@@ -61,19 +56,69 @@ impl KeyringArguments {
         self.root_key.clone().unwrap_or_else(|| keyring.with_file_name("root.key"))
     }
 
-    /// The keyring, to use its keys; `None` if there is none.
-    pub(crate) fn open_if_there(&self) -> Result<Option<LocalKeyring>, Failure> {
+    /// The HSM, if its keys are used and not a keyring's.
+    fn hsm_keys(&self, report: Report) -> Result<Option<(TokenKeys, Uri)>, Failure> {
+        let Some(uri) = self.hsm.backend()? else { return Ok(None) };
+        let folder = self.hsm.wrapped_keys(&uri, &self.path().unwrap_or_default());
+        Ok(Some((TokenKeys::new(self.hsm.connect(&uri)?, &folder, report), uri)))
+    }
+
+    /// The keys, to use them.
+    pub(crate) fn open(&self, report: Report) -> Result<Box<dyn Keys>, Failure> {
+        if let Some((keys, _)) = self.hsm_keys(report)? {
+            return Ok(Box::new(keys));
+        }
+        Ok(Box::new(self.open_if_there()?.ok_or_else(|| self.missing())?))
+    }
+
+    /// The keys, to delete some.
+    pub(crate) fn open_for_writing(&self, report: Report) -> Result<Box<dyn Keys>, Failure> {
+        if let Some((keys, _)) = self.hsm_keys(report)? {
+            return Ok(Box::new(keys));
+        }
+        Ok(Box::new(self.keyring_for_writing()?))
+    }
+
+    /// The keys, to add some; a new keyring if there is none.
+    pub(crate) fn open_or_create(&self, report: Report) -> Result<Box<dyn Keys>, Failure> {
+        match self.hsm_keys(report)? {
+            Some((_, uri)) if uri.names_object() => {
+                Err(Failure::usage("--backend names a key, and this makes another")
+                    .hint("Leave ;object= and ;id= out. --alias NAME --token-object makes an object called NAME."))
+            }
+            Some((keys, _)) => Ok(Box::new(keys)),
+            None => Ok(Box::new(self.keyring_or_new(report)?)),
+        }
+    }
+
+    /// The keys, with the one to use where none is named; it is made if it is not there.
+    pub(crate) fn default_key(&self, report: Report) -> Result<(Box<dyn Keys>, Entry), Failure> {
+        if let Some((keys, uri)) = self.hsm_keys(report)? {
+            let key = keys.default_key(&uri)?;
+            return Ok((Box::new(keys), key));
+        }
+        let keyring = match self.open_if_there()? {
+            Some(keyring) => match keyring.find(DEFAULT_ALIAS) {
+                Ok(key) => return Ok((Box::new(keyring), key)),
+                Err(_) => keyring.into_writable()?,
+            },
+            None => self.keyring_or_new(report)?,
+        };
+        // Another process may have made it meanwhile.
+        if let Ok(key) = keyring.find(DEFAULT_ALIAS) {
+            return Ok((Box::new(keyring), key));
+        }
+        let key = keyring.add(&NewKey::default_key(), None)?;
+        report.notice(&format!("Made a key:     {DEFAULT_ALIAS} ({})", key.id));
+        Ok((Box::new(keyring), key))
+    }
+
+    fn open_if_there(&self) -> Result<Option<LocalKeyring>, Failure> {
         let path = self.path()?;
         if path.exists() { self.unlock(Keyring::open(&path)?).map(Some) } else { Ok(None) }
     }
 
-    /// The keyring, to use its keys.
-    pub(crate) fn open(&self) -> Result<LocalKeyring, Failure> {
-        self.open_if_there()?.ok_or_else(|| self.missing())
-    }
-
-    /// The keyring, to change it.
-    pub(crate) fn open_for_writing(&self) -> Result<LocalKeyring, Failure> {
+    fn keyring_for_writing(&self) -> Result<LocalKeyring, Failure> {
         let path = self.path()?;
         if path.exists() { self.unlock(patiently(|| Keyring::open_for_writing(&path))?) } else { Err(self.missing()) }
     }
@@ -85,10 +130,10 @@ impl KeyringArguments {
     }
 
     /// The keyring, to change it; a new one if there is none.
-    pub(crate) fn open_or_create(&self, report: Report) -> Result<LocalKeyring, Failure> {
+    fn keyring_or_new(&self, report: Report) -> Result<LocalKeyring, Failure> {
         let path = self.path()?;
         if path.exists() {
-            return self.open_for_writing();
+            return self.keyring_for_writing();
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
             create_folder(folder).map_err(|error| Failure::from(error).about(folder.display()))?;
@@ -97,32 +142,13 @@ impl KeyringArguments {
         let made = self.new_root(&root_path).and_then(|(root, notice)| {
             let keyring = patiently(|| Keyring::create(&path, &root, &Call::default()))?;
             report.notice(&format!("Made a keyring: {}\n{notice}", path.display()));
-            Ok(LocalKeyring { keyring, root })
+            Ok(LocalKeyring::new(keyring, root))
         });
         match made {
             // Another process was first.
-            Err(_) if path.exists() => self.open_for_writing(),
+            Err(_) if path.exists() => self.keyring_for_writing(),
             made => made,
         }
-    }
-
-    /// The keyring with its default key; both are made if they are not there.
-    pub(crate) fn default_key(&self, report: Report) -> Result<(LocalKeyring, KeyRecord), Failure> {
-        let keyring = match self.open_if_there()? {
-            Some(keyring) => match keyring.record(DEFAULT_ALIAS) {
-                Ok(record) => return Ok((keyring, record)),
-                Err(_) => keyring.into_writable()?,
-            },
-            None => self.open_or_create(report)?,
-        };
-        // Another process may have made it meanwhile.
-        if let Ok(record) = keyring.record(DEFAULT_ALIAS) {
-            return Ok((keyring, record));
-        }
-        let id = keyring.create(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt)?;
-        let record = keyring.named(id, Some(DEFAULT_ALIAS), None)?;
-        report.notice(&format!("Made a key:     {DEFAULT_ALIAS} ({})", record.id));
-        Ok((keyring, record))
     }
 
     /// What opens a keyring that does not exist yet, and what its owner has to know about it.
@@ -162,7 +188,7 @@ impl KeyringArguments {
             }
             _ => return Err(Failure::usage(format!("this version cannot reach {}", sealed.root()))),
         };
-        Ok(LocalKeyring { keyring: sealed.unlock(&root, &Call::default())?, root })
+        Ok(LocalKeyring::new(sealed.unlock(&root, &Call::default())?, root))
     }
 
     fn existing_passphrase(&self, keyring: &Path) -> Result<Secret, Failure> {
@@ -185,7 +211,7 @@ impl KeyringArguments {
 }
 
 /// Waits a while for another process that is changing the keyring.
-fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let start = Instant::now();
     loop {
@@ -218,7 +244,7 @@ fn passphrase_from(path: &Path) -> Result<Secret, Failure> {
     Ok(Secret::copy_from(line.strip_suffix(b"\r").unwrap_or(line)))
 }
 
-fn create_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -227,83 +253,4 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
         builder.mode(0o700);
     }
     builder.create(folder)
-}
-
-/// The keyring, unlocked.
-pub(crate) struct LocalKeyring {
-    keyring: Keyring,
-    root: RootKey,
-}
-
-impl LocalKeyring {
-    pub(crate) const fn keyring(&self) -> &Keyring {
-        &self.keyring
-    }
-
-    /// The same, to change it.
-    fn into_writable(self) -> Result<Self, Failure> {
-        let sealed = patiently(|| Keyring::open_for_writing(self.keyring.path()))?;
-        Ok(Self { keyring: sealed.unlock(&self.root, &Call::default())?, root: self.root })
-    }
-
-    /// The key of a name: an alias with or without `alias/`, an id or its beginning, an ARN.
-    pub(crate) fn record(&self, name: &str) -> Result<KeyRecord, Failure> {
-        let name = name.strip_prefix(ARN_PREFIX).unwrap_or(name);
-        // An id means its key, whatever aliases there are.
-        if let Some(record) = name.parse().ok().and_then(|id| self.keyring.record(id)) {
-            return Ok(record);
-        }
-        let looks_like_id = name.len() >= 4 && name.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '-' | '/'));
-        let found = self.keyring.resolve(&alias(name)).or_else(|no_alias| match self.keyring.resolve(name) {
-            Err(no_id) if looks_like_id => Err(no_id),
-            Err(_) => Err(no_alias),
-            found => found,
-        });
-        let id = found.map_err(|error| Failure::from(error).hint("`kms key list` shows the keys there are."))?;
-        let missing = || Failure::from(Error::new(ErrorKind::KeyUnavailable));
-        self.keyring.record(id.key).ok_or_else(missing)
-    }
-
-    /// The newest generation of a key.
-    pub(crate) fn key(&self, record: &KeyRecord) -> Result<Key, Failure> {
-        Ok(Key::new(self.keyring.open(&Keyring::locator(record.current()), &Call::default())?))
-    }
-
-    /// The generation of a key that a ciphertext names.
-    pub(crate) fn material(&self, id: MaterialId) -> Result<Key, Failure> {
-        let opened = self.keyring.open(&Keyring::locator(id), &Call::default());
-        let hint = "`kms key list` shows the keys there are.";
-        Ok(Key::new(opened.map_err(|error| Failure::hinting(error, ErrorKind::KeyUnavailable, hint))?))
-    }
-
-    /// A symmetric key, to encrypt messages under.
-    pub(crate) fn wrapping_key(&self, record: &KeyRecord) -> Result<KmsWrappingKey, Failure> {
-        KmsWrappingKey::new(arn(record.id), self.key(record)?).map_err(|error| {
-            Failure::from(error).hint("Files are encrypted under SYMMETRIC_DEFAULT keys: `kms key create` makes one.")
-        })
-    }
-
-    /// Makes a key.
-    pub(crate) fn create(&self, spec: KeySpec, usage: KeyUsage) -> Result<KeyId, Failure> {
-        let id = KeyId::random(&SystemRandom)?;
-        self.keyring.create(&Keyring::locator(id.into()), spec, usage, &Call::default())?;
-        Ok(id)
-    }
-
-    /// Gives a new key its alias and description; without them, the key goes again.
-    pub(crate) fn named(&self, id: KeyId, alias: Option<&str>, about: Option<&str>) -> Result<KeyRecord, Failure> {
-        let call = Call::default();
-        let describe = || about.map_or(Ok(()), |text| self.keyring.set_description(id, text, &call));
-        let done = alias.map_or(Ok(()), |alias| self.keyring.add_alias(alias, id, &call)).and_then(|()| describe());
-        if let Err(error) = done {
-            self.keyring.destroy(&Keyring::locator(id.into()), &call)?;
-            return Err(error.into());
-        }
-        self.keyring.record(id).ok_or_else(|| Error::new(ErrorKind::Internal).into())
-    }
-}
-
-/// `alias/NAME` for both forms that users give.
-pub(crate) fn alias(name: &str) -> String {
-    if name.starts_with("alias/") { name.to_owned() } else { format!("alias/{name}") }
 }

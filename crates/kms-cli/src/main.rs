@@ -10,9 +10,11 @@
 mod commands;
 mod failure;
 mod harden;
+mod hsm;
 mod input;
 mod interrupt;
 mod keyring;
+mod keys;
 mod message_keys;
 mod output;
 mod progress;

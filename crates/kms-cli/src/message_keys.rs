@@ -1,13 +1,12 @@
-//! The keyring's keys as readers of a message, and what to say when none of them opens it.
+//! The keys there are as readers of a message, and what to say when none of them opens it.
 
 use std::sync::{Mutex, PoisonError};
 
 use kms_core::message::{AWS_KMS, DecryptionRequest, EncryptedDataKey, EncryptionRequest, KmsWrappingKey, WrappingKey};
-use kms_core::{Backend, Call, Error, ErrorKind, Key, KeyId, Secret};
-use kms_soft::keyring::Keyring;
+use kms_core::{Error, ErrorKind, KeyId, Secret};
 
 use crate::failure::Failure;
-use crate::keyring::{ARN_PREFIX, LocalKeyring};
+use crate::keys::{ARN_PREFIX, Keys};
 
 /// How many of the keys that a message names are shown, and how much of a name: a stranger chooses both.
 const SHOWN: usize = 3;
@@ -17,18 +16,18 @@ fn shortened(name: &str) -> String {
     name.chars().take(NAME_SHOWN).collect()
 }
 
-/// All keys of the keyring as readers of one message; only those that it names are unsealed.
+/// All keys as readers of one message; only those that it names are opened.
 pub(crate) struct MessageKeys<'a> {
-    keyring: &'a LocalKeyring,
-    /// The keys that the message names and the keyring does not have.
+    keys: &'a dyn Keys,
+    /// The keys that the message names and that are not here.
     unknown: Mutex<Vec<String>>,
     /// Whether the user insists on pairs of context.
     asks_for_context: bool,
 }
 
 impl<'a> MessageKeys<'a> {
-    pub(crate) const fn new(keyring: &'a LocalKeyring, asks_for_context: bool) -> Self {
-        Self { keyring, unknown: Mutex::new(Vec::new()), asks_for_context }
+    pub(crate) const fn new(keys: &'a dyn Keys, asks_for_context: bool) -> Self {
+        Self { keys, unknown: Mutex::new(Vec::new()), asks_for_context }
     }
 
     /// The failure to open a message, with what to try.
@@ -44,9 +43,9 @@ impl<'a> MessageKeys<'a> {
                     more => format!(" and {more} more"),
                 };
                 failure.hint(format!(
-                    "It was encrypted under {}{more}; the keyring {} has no such key.",
+                    "It was encrypted under {}{more}; {} has no such key.",
                     shown.join(", "),
-                    self.keyring.keyring().path().display()
+                    self.keys.place()
                 ))
             }
             ErrorKind::Rejected if self.asks_for_context => {
@@ -57,17 +56,16 @@ impl<'a> MessageKeys<'a> {
         }
     }
 
-    fn find(&self, wrapped: &EncryptedDataKey<'_>, call: &Call) -> Option<Result<KmsWrappingKey, Error>> {
+    fn find(&self, wrapped: &EncryptedDataKey<'_>) -> Option<Result<KmsWrappingKey, Error>> {
         if wrapped.provider_id != AWS_KMS {
             return None;
         }
         let name = core::str::from_utf8(&wrapped.provider_info).ok()?;
         let id: KeyId = name.strip_prefix(ARN_PREFIX)?.parse().ok()?;
-        self.keyring.keyring().record(id)?;
         // The blob says which generation of the key made it.
         let made_by = kms_core::blob::material_id(&wrapped.ciphertext).ok().filter(|made_by| made_by.key == id);
-        let opened = self.keyring.keyring().open(&Keyring::locator(made_by.unwrap_or(id.into())), call);
-        Some(opened.and_then(|key| KmsWrappingKey::new(name, Key::new(key))))
+        let opened = self.keys.open_material(made_by.unwrap_or(id.into()))?;
+        Some(opened.and_then(|key| KmsWrappingKey::new(name, key)))
     }
 }
 
@@ -81,7 +79,7 @@ impl WrappingKey for MessageKeys<'_> {
         wrapped: &EncryptedDataKey<'_>,
         request: &DecryptionRequest<'_>,
     ) -> Option<Result<Secret, Error>> {
-        match self.find(wrapped, request.call) {
+        match self.find(wrapped) {
             Some(Ok(key)) => key.unwrap_data_key(wrapped, request),
             Some(Err(error)) => Some(Err(error)),
             None => {

@@ -2,13 +2,13 @@
 
 use base64ct::{Base64, Encoding};
 use clap::Args;
-use kms_core::Call;
+use kms_core::{Call, KeyUsage};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::Common;
 use crate::failure::Failure;
-use crate::keyring::{DEFAULT_ALIAS, arn};
+use crate::keys::{DEFAULT_ALIAS, arn};
 use crate::report;
 
 /// Make a data key: once in clear, to encrypt with, and once encrypted, to store
@@ -36,16 +36,16 @@ pub(crate) struct GenerateDataKey {
 impl GenerateDataKey {
     pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
         let context = super::context(&self.context)?;
-        let (keyring, record) = if self.key == DEFAULT_ALIAS {
+        let (keys, entry) = if self.key == DEFAULT_ALIAS {
             common.keyring.default_key(common.report)?
         } else {
-            let keyring = common.keyring.open()?;
-            let record = keyring.record(&self.key)?;
-            (keyring, record)
+            let keys = common.keyring.open(common.report)?;
+            let entry = keys.find(&self.key)?;
+            (keys, entry)
         };
-        let key = keyring.key(&record)?;
+        let key = keys.open(&entry, Some(KeyUsage::EncryptDecrypt))?;
         let (data_key, blob) = key.generate_data_key(self.bytes, &context, &Call::default())?;
-        let (arn, blob) = (arn(record.id), Base64::encode_string(blob.as_bytes()));
+        let (arn, blob) = (arn(entry.id), Base64::encode_string(blob.as_bytes()));
         let plaintext = Zeroizing::new(if self.without_plaintext {
             String::new()
         } else {

@@ -12,7 +12,7 @@ use super::Common;
 use super::encrypt::EXTENSION;
 use crate::failure::Failure;
 use crate::input::{Input, read_full};
-use crate::keyring::LocalKeyring;
+use crate::keys::Keys;
 use crate::message_keys::MessageKeys;
 use crate::output::{Destination, Output, refuse_terminal};
 use crate::progress::Watched;
@@ -54,7 +54,7 @@ impl Decrypt {
     pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
         super::one_output_each(&self.files, self.output.as_deref())?;
         let context = super::context(&self.context)?;
-        let keyring = common.keyring.open()?;
+        let keys = common.keyring.open(common.report)?;
         super::for_each(&self.files, common.report, |file| {
             let to = self.destination(file)?;
             if common.report.json && to == Destination::Stdout {
@@ -64,7 +64,7 @@ impl Decrypt {
             }
             let input = Input::open(file)?;
             let name = input.name.clone();
-            self.decrypt(common, input, &to, &context, &keyring).map_err(|failure| failure.of_input().about(&name))
+            self.decrypt(common, input, &to, &context, &*keys).map_err(|failure| failure.of_input().about(&name))
         })
     }
 
@@ -89,14 +89,14 @@ impl Decrypt {
         mut input: Input,
         to: &Destination,
         context: &EncryptionContext,
-        keyring: &LocalKeyring,
+        keys: &dyn Keys,
     ) -> Result<(), Failure> {
         // The first bytes tell what it is, and whether it is signed.
         let mut start = [0; 4];
         let len = read_full(&mut input, &mut start)?;
         let start = start.get(..len).unwrap_or_default();
         if start.first() == Some(&blob::VERSION) {
-            return self.decrypt_blob(common, start, input, to, context, keyring);
+            return self.decrypt_blob(common, start, input, to, context, keys);
         }
         let is_signed = Header::suite_of(start).is_some_and(AlgorithmSuite::is_signed);
         let policy = if self.require_commitment {
@@ -110,7 +110,7 @@ impl Decrypt {
             .with_max_frame_len(self.max_frame_length)
             // Only what can be taken back may be written before it is verified.
             .with_unverified_release(true);
-        let reader = MessageReader { options, keyring, asks_for_context: !context.is_empty() };
+        let reader = MessageReader { options, keys, asks_for_context: !context.is_empty() };
         let (name, len) = (input.name.clone(), input.len);
         let input = Cursor::new(start.to_vec()).chain(Watched::new(input, &name, len, common.report.quiet));
         let output = Output::create(to, self.force, 0o600)?;
@@ -130,14 +130,14 @@ impl Decrypt {
         input: Input,
         to: &Destination,
         context: &EncryptionContext,
-        keyring: &LocalKeyring,
+        keys: &dyn Keys,
     ) -> Result<(), Failure> {
         refuse_terminal(to, self.output.is_some())?;
         let name = input.name.clone();
         let rest = input.read_small(blob::MAX_BLOB as u64)?;
         let sealed = [start, &rest].concat();
         let made_by = blob::material_id(&sealed)?;
-        let plaintext = keyring.material(made_by)?.decrypt(&sealed, context, &Call::default()).map_err(|error| {
+        let plaintext = keys.material(made_by)?.decrypt(&sealed, context, &Call::default()).map_err(|error| {
             let hint = "A blob opens only with the --context pairs it was made with.";
             Failure::hinting(error, ErrorKind::Rejected, hint)
         })?;
@@ -155,7 +155,7 @@ impl Decrypt {
 
 struct MessageReader<'a> {
     options: DecryptOptions,
-    keyring: &'a LocalKeyring,
+    keys: &'a dyn Keys,
     asks_for_context: bool,
 }
 
@@ -178,7 +178,7 @@ impl MessageReader<'_> {
     }
 
     fn copy(&self, input: impl Read, output: &mut impl Write, to: &Destination) -> Result<u64, Failure> {
-        let keys = MessageKeys::new(self.keyring, self.asks_for_context);
+        let keys = MessageKeys::new(self.keys, self.asks_for_context);
         let provider = WrappingKeys::new().with(&keys);
         let mut reader = DecryptReader::new(input, &provider, &self.options, &Call::default())
             .map_err(|error| keys.explain(error))?;

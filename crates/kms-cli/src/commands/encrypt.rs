@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::Common;
 use crate::failure::Failure;
 use crate::input::{Input, read_full};
-use crate::keyring;
+use crate::keys;
 use crate::output::{Destination, Output, refuse_terminal};
 use crate::progress::Watched;
 use crate::report;
@@ -25,7 +25,7 @@ const READ: usize = 256 * 1024;
 /// Encrypt files
 ///
 /// FILE becomes FILE.kms beside it; FILE itself stays. Standard input goes to standard output. The first use makes
-/// a keyring and a key in it, and says so.
+/// a keyring and a key in it, and says so; with --backend a key in the HSM.
 #[derive(Debug, Args)]
 pub(crate) struct Encrypt {
     /// The files; - is standard input
@@ -119,20 +119,19 @@ impl Encrypt {
 
     /// The keys to encrypt under, and what to call them.
     fn keys(&self, common: &Common) -> Result<(WrappingKeys<'static>, Vec<KeyName>), Failure> {
-        let (keyring, records) = if self.keys.is_empty() {
-            let (keyring, record) = common.keyring.default_key(common.report)?;
-            (keyring, vec![record])
+        let (there, entries) = if self.keys.is_empty() {
+            let (there, entry) = common.keyring.default_key(common.report)?;
+            (there, vec![entry])
         } else {
-            let keyring = common.keyring.open()?;
-            let records = self.keys.iter().map(|name| keyring.record(name)).collect::<Result<Vec<_>, _>>()?;
-            (keyring, records)
+            let there = common.keyring.open(common.report)?;
+            let entries = self.keys.iter().map(|name| there.find(name)).collect::<Result<Vec<_>, _>>()?;
+            (there, entries)
         };
         let mut keys = WrappingKeys::new();
         let mut names = Vec::new();
-        for record in &records {
-            keys = keys.with(keyring.wrapping_key(record)?);
-            let name = record.aliases.iter().next().cloned().unwrap_or_else(|| record.id.to_string());
-            names.push(KeyName { name, arn: keyring::arn(record.id) });
+        for entry in &entries {
+            keys = keys.with(there.wrapping_key(entry)?);
+            names.push(KeyName { name: entry.name(), arn: keys::arn(entry.id) });
         }
         Ok((keys, names))
     }

@@ -1,19 +1,18 @@
-//! `kms key`: the keys of the keyring.
+//! `kms key`: the keys of the keyring, or of an HSM.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64ct::{Base64, Encoding};
 use clap::{Args, Subcommand};
-use kms_core::{Backend, Call, KeyId, KeyMaterial, KeySpec, KeyUsage, Secret, SystemRandom};
-use kms_soft::keyring::{KeyRecord, Keyring};
+use kms_core::{KeyMaterial, KeySpec, KeyUsage, Secret};
 use serde_json::{Value, json};
 
 use super::Common;
 use crate::failure::Failure;
 use crate::input::{Input, as_pem};
-use crate::keyring::{LocalKeyring, alias, arn};
+use crate::keys::{Entry, NewKey, arn};
 use crate::output::{Destination, refuse_terminal, write_small};
 use crate::report;
 
@@ -33,7 +32,7 @@ pub(crate) enum KeyCommand {
 
 /// What a new key is called.
 #[derive(Debug, Args)]
-struct NewKey {
+struct Naming {
     /// What the key is for: ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC or KEY_AGREEMENT [default: the first
     /// that the key spec allows]
     #[arg(long, value_name = "USAGE")]
@@ -43,9 +42,14 @@ struct NewKey {
     #[arg(long, value_name = "NAME")]
     alias: Option<String>,
 
-    /// Text about it
+    /// Text about it, in a keyring
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
+
+    /// In an HSM: make it an object in the token, with the alias as its label; whoever has the token has the key.
+    /// Otherwise it is kept outside, wrapped under a key that never leaves the token, for tokens have room for few
+    #[arg(long)]
+    token_object: bool,
 }
 
 /// Make a key
@@ -57,7 +61,7 @@ pub(crate) struct Create {
     spec: KeySpec,
 
     #[command(flatten)]
-    new: NewKey,
+    new: Naming,
 }
 
 /// List the keys
@@ -87,7 +91,7 @@ pub(crate) struct Import {
     spec: Option<KeySpec>,
 
     #[command(flatten)]
-    new: NewKey,
+    new: Naming,
 }
 
 /// Print the public half of a key
@@ -137,55 +141,57 @@ impl KeyCommand {
     }
 }
 
-impl NewKey {
+impl Naming {
     fn usage_of(&self, spec: KeySpec) -> KeyUsage {
         self.usage.or_else(|| spec.usages().first().copied()).unwrap_or(KeyUsage::EncryptDecrypt)
     }
 
-    /// Names and describes a key that was just made, and shows it.
-    fn finish(&self, common: &Common, keyring: &LocalKeyring, id: KeyId) -> Result<(), Failure> {
-        let alias = self.alias.as_deref().map(alias);
-        let record = keyring.named(id, alias.as_deref(), self.description.as_deref())?;
-        common.report.result(&text(&record), || to_json(&record, None))
+    /// Makes a key, or brings it in, and shows it.
+    fn add(&self, common: &Common, spec: KeySpec, material: Option<KeyMaterial>) -> Result<(), Failure> {
+        let new = NewKey {
+            spec,
+            usage: self.usage_of(spec),
+            alias: self.alias.clone(),
+            description: self.description.clone(),
+            token_object: self.token_object,
+        };
+        let entry = common.keyring.open_or_create(common.report)?.add(&new, material)?;
+        common.report.result(&text(&entry), || to_json(&entry, None))
     }
 }
 
 impl Create {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        let keyring = common.keyring.open_or_create(common.report)?;
-        let usage = self.new.usage_of(self.spec);
-        let id = keyring.create(self.spec, usage)?;
-        self.new.finish(common, &keyring, id)
+        self.new.add(common, self.spec, None)
     }
 }
 
 impl List {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        let keyring = common.keyring.open()?;
-        let records = keyring.keyring().records();
+        let entries = common.keyring.open(common.report)?.list()?;
         let mut rows = vec![["KEY ID", "SPEC", "USAGE", "CREATED", "ALIASES"].map(String::from).to_vec()];
-        rows.extend(records.iter().map(|record| {
+        rows.extend(entries.iter().map(|entry| {
             vec![
-                record.id.to_string(),
-                record.spec.to_string(),
-                record.usage.to_string(),
-                created(record).split('T').next().unwrap_or_default().to_owned(),
-                record.aliases.iter().cloned().collect::<Vec<_>>().join(" "),
+                entry.id.to_string(),
+                entry.spec.to_string(),
+                entry.usage(),
+                created(entry).and_then(|at| Some(at.split('T').next()?.to_owned())).unwrap_or_else(|| "-".into()),
+                report::printable(&entry.aliases.join(" ")),
             ]
         }));
-        common.report.result(&report::table(&rows), || records.iter().map(|record| to_json(record, None)).collect())
+        common.report.result(&report::table(&rows), || entries.iter().map(|entry| to_json(entry, None)).collect())
     }
 }
 
 impl Show {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        let keyring = common.keyring.open()?;
-        let record = keyring.record(&self.key)?;
-        let public = match record.spec.is_asymmetric() {
-            true => Some(keyring.key(&record)?.public_key()?.to_spki_der()?),
+        let keys = common.keyring.open(common.report)?;
+        let entry = keys.find(&self.key)?;
+        let public = match entry.spec.is_asymmetric() {
+            true => Some(keys.open(&entry, None)?.public_key()?.to_spki_der()?),
             false => None,
         };
-        common.report.result(&text(&record), || to_json(&record, public.as_deref()))
+        common.report.result(&text(&entry), || to_json(&entry, public.as_deref()))
     }
 }
 
@@ -208,21 +214,14 @@ impl Import {
                 )
             })?,
         };
-        let usage = self.new.usage_of(spec);
-        let keyring = common.keyring.open_or_create(common.report)?;
-        let id = KeyId::random(&SystemRandom)?;
-        keyring
-            .keyring()
-            .import(&Keyring::locator(id.into()), spec, usage, material, &Call::default())
-            .map_err(|error| Failure::from(error).about(&name))?;
-        self.new.finish(common, &keyring, id)
+        self.new.add(common, spec, Some(material)).map_err(|failure| failure.about(&name))
     }
 }
 
 impl PublicKeyCommand {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        let keyring = common.keyring.open()?;
-        let public = keyring.key(&keyring.record(&self.key)?)?.public_key()?;
+        let keys = common.keyring.open(common.report)?;
+        let public = keys.open(&keys.find(&self.key)?, None)?.public_key()?;
         let bytes = if self.der { public.to_spki_der()? } else { public.to_pem()?.into_bytes() };
         let to = self.output.as_deref().map_or(Destination::Stdout, Destination::from_argument);
         if self.der {
@@ -234,21 +233,18 @@ impl PublicKeyCommand {
 
 impl Delete {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        let keyring = common.keyring.open_for_writing()?;
-        let record = keyring.record(&self.key)?;
+        let keys = common.keyring.open_for_writing(common.report)?;
+        let entry = keys.find(&self.key)?;
         if !self.yes {
-            confirm(&record)?;
+            confirm(&entry)?;
         }
-        for generation in record.generations.keys() {
-            let at = Keyring::locator(kms_core::MaterialId { key: record.id, generation: *generation });
-            keyring.keyring().destroy(&at, &Call::default())?;
-        }
-        common.report.done(&format!("Destroyed {}", record.id));
-        common.report.record(|| json!({ "KeyId": record.id.to_string(), "Destroyed": true }))
+        keys.delete(&entry)?;
+        common.report.done(&format!("Destroyed {}", entry.id));
+        common.report.record(|| json!({ "KeyId": entry.id.to_string(), "Destroyed": true }))
     }
 }
 
-fn confirm(record: &KeyRecord) -> Result<(), Failure> {
+fn confirm(entry: &Entry) -> Result<(), Failure> {
     let not_sure = || Failure::usage("nothing was deleted").hint("--yes deletes without asking.");
     if !std::io::stdin().is_terminal() {
         return Err(not_sure());
@@ -258,53 +254,54 @@ fn confirm(record: &KeyRecord) -> Result<(), Failure> {
         terminal,
         "{}\nEverything encrypted under this key will be lost for ever.\nType the first 8 characters of its id to \
          delete it: ",
-        text(record)
+        text(entry)
     )?;
     terminal.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    let id = record.id.to_string();
+    let id = entry.id.to_string();
     if answer.trim().len() >= 8 && id.starts_with(answer.trim()) { Ok(()) } else { Err(not_sure()) }
 }
 
-fn created(record: &KeyRecord) -> String {
-    let since = record.generations.values().next().map_or(Duration::ZERO, |generation| generation.created);
-    let at = SystemTime::UNIX_EPOCH.checked_add(since);
-    at.map(|at| humantime::format_rfc3339_seconds(at).to_string()).unwrap_or_default()
+fn created(entry: &Entry) -> Option<String> {
+    let at = SystemTime::UNIX_EPOCH.checked_add(entry.created?)?;
+    Some(humantime::format_rfc3339_seconds(at).to_string())
 }
 
-fn origin(record: &KeyRecord) -> &'static str {
-    record.generations.values().next_back().map_or("", |generation| generation.origin.as_str())
-}
-
-fn text(record: &KeyRecord) -> String {
+fn text(entry: &Entry) -> String {
     let mut rows = vec![
-        vec!["key id".into(), record.id.to_string()],
-        vec!["arn".into(), arn(record.id)],
-        vec!["spec".into(), record.spec.to_string()],
-        vec!["usage".into(), record.usage.to_string()],
-        vec!["origin".into(), origin(record).into()],
-        vec!["created".into(), created(record)],
+        vec!["key id".into(), entry.id.to_string()],
+        vec!["arn".into(), arn(entry.id)],
+        vec!["spec".into(), entry.spec.to_string()],
+        vec!["usage".into(), entry.usage()],
     ];
-    if !record.aliases.is_empty() {
-        rows.push(vec!["aliases".into(), record.aliases.iter().cloned().collect::<Vec<_>>().join(" ")]);
-    }
-    if !record.description.is_empty() {
-        rows.push(vec!["description".into(), record.description.escape_debug().to_string()]);
+    let optional = [
+        ("origin", entry.origin.map(str::to_owned)),
+        ("created", created(entry)),
+        ("aliases", Some(entry.aliases.join(" "))),
+        ("description", Some(entry.description.clone())),
+        ("place", entry.place.clone()),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            rows.push(vec![name.into(), report::printable(&value)]);
+        }
     }
     report::table(&rows)
 }
 
-fn to_json(record: &KeyRecord, public_key: Option<&[u8]>) -> Value {
+fn to_json(entry: &Entry, public_key: Option<&[u8]>) -> Value {
     json!({
-        "KeyId": record.id.to_string(),
-        "Arn": arn(record.id),
-        "KeySpec": record.spec.as_str(),
-        "KeyUsage": record.usage.as_str(),
-        "Origin": origin(record),
-        "CreationDate": created(record),
-        "Description": record.description,
-        "Aliases": record.aliases.iter().collect::<Vec<_>>(),
+        "KeyId": entry.id.to_string(),
+        "Arn": arn(entry.id),
+        "KeySpec": entry.spec.as_str(),
+        "KeyUsage": entry.usages.first().map(|usage| usage.as_str()),
+        "KeyUsages": entry.usages.iter().map(|usage| usage.as_str()).collect::<Vec<_>>(),
+        "Origin": entry.origin,
+        "CreationDate": created(entry),
+        "Description": entry.description,
+        "Aliases": entry.aliases,
+        "Place": entry.place,
         "PublicKey": public_key.map(Base64::encode_string),
     })
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Common;
 use crate::failure::Failure;
 use crate::input::{Input, as_pem, read_full};
-use crate::keyring::arn;
+use crate::keys::{Entry, arn};
 use crate::output::{Destination, refuse_terminal, write_small};
 use crate::progress::Watched;
 
@@ -72,13 +72,13 @@ pub(crate) struct Verify {
 
 impl Sign {
     pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let keyring = common.keyring.open()?;
-        let record = keyring.record(&self.key)?;
-        let key = keyring.key(&record)?;
-        let algorithm = choose(self.algorithm, key.info().algorithms).ok_or_else(|| {
-            Failure::usage(format!("{} is a {} key for {}, which does not sign", self.key, record.spec, record.usage))
-                .hint("`kms key create --spec ECC_NIST_P256` makes one that does.")
-        })?;
+        let keys = common.keyring.open(common.report)?;
+        let entry = keys.find(&self.key)?;
+        if !entry.usages.contains(&KeyUsage::SignVerify) {
+            return Err(self.does_not_sign(&entry));
+        }
+        let key = keys.open(&entry, Some(KeyUsage::SignVerify))?;
+        let algorithm = choose(self.algorithm, key.info().algorithms).ok_or_else(|| self.does_not_sign(&entry))?;
         let to = match &self.output {
             Some(path) => Destination::from_argument(path),
             None if self.file == Path::new("-") => Destination::Stdout,
@@ -97,11 +97,18 @@ impl Sign {
         }
         common.report.record(|| {
             json!({
-                "KeyId": arn(record.id),
+                "KeyId": arn(entry.id),
                 "SigningAlgorithm": algorithm.as_str(),
                 "Signature": Base64::encode_string(&signature),
             })
         })
+    }
+}
+
+impl Sign {
+    fn does_not_sign(&self, entry: &Entry) -> Failure {
+        Failure::usage(format!("{} is a {} key for {}, which does not sign", self.key, entry.spec, entry.usage()))
+            .hint("`kms key create --spec ECC_NIST_P256` makes one that does.")
     }
 }
 
@@ -139,8 +146,8 @@ impl Verify {
             return Ok((key.map_err(|error| Failure::from(error).about(path.display()))?, path.display().to_string()));
         }
         let name = self.key.clone().unwrap_or_default();
-        let keyring = common.keyring.open()?;
-        Ok((keyring.key(&keyring.record(&name)?)?.public_key()?, name))
+        let keys = common.keyring.open(common.report)?;
+        Ok((keys.open(&keys.find(&name)?, None)?.public_key()?, name))
     }
 }
 

@@ -1,0 +1,129 @@
+//! The keys that a command works with, wherever they are: in a keyring, or in an HSM.
+
+mod aliases;
+mod local;
+mod token;
+
+use std::time::Duration;
+
+use kms_core::message::KmsWrappingKey;
+use kms_core::{Error, Key, KeyId, KeyMaterial, KeySpec, KeyUsage, Locator, MaterialId};
+
+use crate::failure::{Failure, Status};
+
+pub(crate) use local::LocalKeyring;
+pub(crate) use token::TokenKeys;
+
+/// The alias of the key that is used where none is named.
+pub(crate) const DEFAULT_ALIAS: &str = "alias/default";
+/// Keys here are in no region and no account of AWS.
+pub(crate) const ARN_PREFIX: &str = "arn:aws:kms:local:000000000000:key/";
+/// What to try when a key is not found.
+const LIST_HINT: &str = "`kms key list` shows the keys there are.";
+
+/// The ARN that stands for a key in messages.
+pub(crate) fn arn(key: KeyId) -> String {
+    format!("{ARN_PREFIX}{key}")
+}
+
+/// `alias/NAME` for both forms that users give.
+pub(crate) fn alias(name: &str) -> String {
+    if name.starts_with("alias/") { name.to_owned() } else { format!("alias/{name}") }
+}
+
+/// Whether a name may be the beginning of an id.
+fn looks_like_id(name: &str) -> bool {
+    name.len() >= 4 && name.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '-' | '/'))
+}
+
+/// A key, as it is described without being opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) id: KeyId,
+    pub(crate) spec: KeySpec,
+    /// What it may be used for. More than one only for an object in a token that others made.
+    pub(crate) usages: Vec<KeyUsage>,
+    /// How it came to be, if that is known.
+    pub(crate) origin: Option<&'static str>,
+    /// When, since 1970.
+    pub(crate) created: Option<Duration>,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) description: String,
+    /// Where it is, if that is not the keyring.
+    pub(crate) place: Option<String>,
+    /// Its generations, the newest last.
+    pub(crate) at: Vec<Locator>,
+}
+
+impl Entry {
+    /// What to call it: its first alias, or its id.
+    pub(crate) fn name(&self) -> String {
+        self.aliases.first().cloned().unwrap_or_else(|| self.id.to_string())
+    }
+
+    pub(crate) fn usage(&self) -> String {
+        self.usages.iter().map(|usage| usage.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A key to make.
+#[derive(Debug)]
+pub(crate) struct NewKey {
+    pub(crate) spec: KeySpec,
+    pub(crate) usage: KeyUsage,
+    pub(crate) alias: Option<String>,
+    pub(crate) description: Option<String>,
+    /// Make it an object in the token.
+    pub(crate) token_object: bool,
+}
+
+impl NewKey {
+    /// The key that is made on the first use.
+    pub(crate) fn default_key() -> Self {
+        Self {
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            alias: Some(DEFAULT_ALIAS.into()),
+            description: None,
+            token_object: false,
+        }
+    }
+}
+
+/// A place with keys.
+pub(crate) trait Keys: Send + Sync {
+    /// What it is called: "the keyring …".
+    fn place(&self) -> String;
+
+    /// The keys, sorted by id.
+    fn list(&self) -> Result<Vec<Entry>, Failure>;
+
+    /// The key of a name: an alias with or without `alias/`, an id or its beginning, an ARN.
+    fn find(&self, name: &str) -> Result<Entry, Failure>;
+
+    /// The newest generation of a key, for a usage if it may have several.
+    fn open(&self, key: &Entry, usage: Option<KeyUsage>) -> Result<Key, Failure>;
+
+    /// The generation of a symmetric key that a ciphertext names; `None`: no such key is here.
+    fn open_material(&self, id: MaterialId) -> Option<Result<Key, Error>>;
+
+    /// Makes a key, or brings one in.
+    fn add(&self, new: &NewKey, material: Option<KeyMaterial>) -> Result<Entry, Failure>;
+
+    /// Destroys all generations of a key.
+    fn delete(&self, key: &Entry) -> Result<(), Failure>;
+}
+
+impl dyn Keys + '_ {
+    /// The key that a blob names.
+    pub(crate) fn material(&self, id: MaterialId) -> Result<Key, Failure> {
+        let missing = || Failure::new(Status::Key, format!("{} has no key {}", self.place(), id.key)).hint(LIST_HINT);
+        Ok(self.open_material(id).ok_or_else(missing)??)
+    }
+
+    /// A symmetric key, to encrypt messages under.
+    pub(crate) fn wrapping_key(&self, key: &Entry) -> Result<KmsWrappingKey, Failure> {
+        let hint = "Files are encrypted under SYMMETRIC_DEFAULT keys: `kms key create` makes one.";
+        KmsWrappingKey::new(arn(key.id), self.open(key, None)?).map_err(|error| Failure::from(error).hint(hint))
+    }
+}
