@@ -200,17 +200,21 @@ impl Attempt<'_> {
 ///
 /// `decrypt` is run on the stranger's bytes by `theirs`, and on `ours`, a ciphertext that is known to be good under the
 /// same key. Many tokens answer CKR_GENERAL_ERROR or CKR_DEVICE_ERROR to a forgery. It is one when the good ciphertext
-/// still opens and the other, tried again, still does not; otherwise it is the device.
+/// still opens and the other, tried again, gets the same answer; otherwise it is the device. A bad ciphertext is answered
+/// the same each time, which two faults that pass need not be.
 pub(crate) fn rejecting<T>(
     theirs: impl Fn() -> Result<T, Fault>,
     ours: impl Fn() -> Result<(), Fault>,
 ) -> Result<T, Fault> {
     match theirs() {
         Err(Fault { remedy: Remedy::Refusal, .. }) => Err(Error::rejected().into()),
-        Err(Fault { remedy: Remedy::Doubt, .. }) => {
+        Err(Fault { remedy: Remedy::Doubt, error: first }) => {
             ours()?;
             match theirs() {
-                Err(Fault { remedy: Remedy::Refusal | Remedy::Doubt, .. }) => Err(Error::rejected().into()),
+                Err(Fault { remedy: Remedy::Refusal, .. }) => Err(Error::rejected().into()),
+                Err(Fault { remedy: Remedy::Doubt, error }) if error.detail() == first.detail() => {
+                    Err(Error::rejected().into())
+                }
                 outcome => outcome,
             }
         }
@@ -243,6 +247,16 @@ mod tests {
         assert_eq!(outcome.unwrap_err().remedy, Remedy::Doubt);
         let outcome = rejecting::<()>(|| Err(answers(RvError::DeviceError)), || Err(answers(RvError::DeviceRemoved)));
         assert_eq!(outcome.unwrap_err().remedy, Remedy::Module);
+    }
+
+    #[test]
+    fn two_faults_that_differ_are_not_a_refusal() {
+        let times = Cell::new(0);
+        let theirs = || {
+            times.set(times.get() + 1);
+            Err(answers(if times.get() == 1 { RvError::DeviceError } else { RvError::GeneralError }))
+        };
+        assert_eq!(rejecting::<()>(theirs, || Ok(())).unwrap_err().remedy, Remedy::Doubt);
     }
 
     #[test]

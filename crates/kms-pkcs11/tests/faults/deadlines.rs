@@ -89,7 +89,7 @@ fn every_session_hangs_and_every_one_comes_back() {
 fn the_search_for_a_key_hangs() {
     let stand = Stand::new();
     let keys = Keys::make(&stand.backend(Residency::TokenObject));
-    stand.shim.add(Rule::log_out());
+    stand.shim.add(Rule::renumber());
     let rule = stand.shim.add(Rule::hang().on("C_FindObjects").times(1));
     gives_up(&stand, &keys, Operation::Mac, rule);
     others_work(&keys, Operation::Mac);
