@@ -3,6 +3,7 @@
 mod data_key;
 mod decrypt;
 mod encrypt;
+mod hsm;
 mod inspect;
 mod key;
 mod pages;
@@ -20,7 +21,7 @@ use crate::report::Report;
 /// Envelope encryption of files and pipes
 ///
 /// Each file is encrypted under a data key of its own; the data key is stored with it, encrypted under a master key
-/// that never leaves the keyring. The format is that of the AWS Encryption SDK.
+/// that never leaves the keyring, or the HSM that --backend names. The format is that of the AWS Encryption SDK.
 #[derive(Debug, Parser)]
 #[command(name = "kms", version, after_help = STATUSES, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -48,6 +49,8 @@ enum Command {
     Inspect(inspect::Inspect),
     #[command(subcommand)]
     Key(key::KeyCommand),
+    #[command(subcommand)]
+    Hsm(hsm::HsmCommand),
     GenerateDataKey(data_key::GenerateDataKey),
     Sign(sign::Sign),
     Verify(sign::Verify),
@@ -63,6 +66,7 @@ impl Arguments {
             Command::Decrypt(command) => command.run(common),
             Command::Inspect(command) => command.run(common),
             Command::Key(command) => command.run(common),
+            Command::Hsm(command) => command.run(common),
             Command::GenerateDataKey(command) => command.run(common),
             Command::Sign(command) => command.run(common),
             Command::Verify(command) => command.run(common),

@@ -32,7 +32,7 @@ Exit status:
   1    a file, a pipe or the system failed
   2    the arguments are wrong
   3    the input was refused: damaged, forged, cut off, or bound to another context
-  4    no key for this: it is not in the keyring, or the keyring cannot be opened
+  4    no key for this: it is not there, or the keyring or the HSM cannot be opened
   5    the output exists already (--force replaces it)
   130  interrupted";
 

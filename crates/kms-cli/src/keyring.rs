@@ -1,5 +1,7 @@
 //! The keyring the command works with: where it is, what opens it, and how the first one comes to be.
 
+mod hsm_root;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use kms_pkcs11::Uri;
 use kms_soft::keyring::{Keyring, PassphraseCost, RootKey, RootKind, SealedKeyring};
 
 use crate::failure::{Failure, Status};
-use crate::hsm::HsmArguments;
+use crate::hsm::{self, HsmArguments};
 use crate::input::Input;
 use crate::keys::{DEFAULT_ALIAS, Entry, Keys, LocalKeyring, NewKey, TokenKeys};
 use crate::report::Report;
@@ -34,6 +36,19 @@ pub(crate) struct KeyringArguments {
     /// Read the passphrase of the keyring, or of a new one, from the first line of a file
     #[arg(long, global = true, value_name = "FILE", env = "KMS_PASSPHRASE_FILE", hide_env_values = true)]
     passphrase_file: Option<PathBuf>,
+
+    /// Have a new keyring opened by a key in an HSM: its PKCS#11 URI, which names the key with ;object=LABEL. It is
+    /// made if it is not there. Later, what the URI says of module and PIN serves to open the keyring
+    // A text: see --backend.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URI",
+        env = "KMS_ROOT_HSM",
+        hide_env_values = true,
+        conflicts_with = "passphrase"
+    )]
+    root_hsm: Option<String>,
 
     #[command(flatten)]
     pub(crate) hsm: HsmArguments,
@@ -68,7 +83,7 @@ impl KeyringArguments {
         if let Some((keys, _)) = self.hsm_keys(report)? {
             return Ok(Box::new(keys));
         }
-        Ok(Box::new(self.open_if_there()?.ok_or_else(|| self.missing())?))
+        Ok(Box::new(self.open_if_there(report)?.ok_or_else(|| self.missing())?))
     }
 
     /// The keys, to delete some.
@@ -76,7 +91,7 @@ impl KeyringArguments {
         if let Some((keys, _)) = self.hsm_keys(report)? {
             return Ok(Box::new(keys));
         }
-        Ok(Box::new(self.keyring_for_writing()?))
+        Ok(Box::new(self.keyring_for_writing(report)?))
     }
 
     /// The keys, to add some; a new keyring if there is none.
@@ -97,7 +112,7 @@ impl KeyringArguments {
             let key = keys.default_key(&uri)?;
             return Ok((Box::new(keys), key));
         }
-        let keyring = match self.open_if_there()? {
+        let keyring = match self.open_if_there(report)? {
             Some(keyring) => match keyring.find(DEFAULT_ALIAS) {
                 Ok(key) => return Ok((Box::new(keyring), key)),
                 Err(_) => keyring.into_writable()?,
@@ -113,14 +128,18 @@ impl KeyringArguments {
         Ok((Box::new(keyring), key))
     }
 
-    fn open_if_there(&self) -> Result<Option<LocalKeyring>, Failure> {
+    fn open_if_there(&self, report: Report) -> Result<Option<LocalKeyring>, Failure> {
         let path = self.path()?;
-        if path.exists() { self.unlock(Keyring::open(&path)?).map(Some) } else { Ok(None) }
+        if path.exists() { self.unlock(Keyring::open(&path)?, report).map(Some) } else { Ok(None) }
     }
 
-    fn keyring_for_writing(&self) -> Result<LocalKeyring, Failure> {
+    fn keyring_for_writing(&self, report: Report) -> Result<LocalKeyring, Failure> {
         let path = self.path()?;
-        if path.exists() { self.unlock(patiently(|| Keyring::open_for_writing(&path))?) } else { Err(self.missing()) }
+        if path.exists() {
+            self.unlock(patiently(|| Keyring::open_for_writing(&path))?, report)
+        } else {
+            Err(self.missing())
+        }
     }
 
     fn missing(&self) -> Failure {
@@ -133,26 +152,28 @@ impl KeyringArguments {
     fn keyring_or_new(&self, report: Report) -> Result<LocalKeyring, Failure> {
         let path = self.path()?;
         if path.exists() {
-            return self.keyring_for_writing();
+            return self.keyring_for_writing(report);
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
             create_folder(folder).map_err(|error| Failure::from(error).about(folder.display()))?;
         }
-        let root_path = self.root_key_path(&path);
-        let made = self.new_root(&root_path).and_then(|(root, notice)| {
+        let made = self.new_root(&path, report).and_then(|(root, notice)| {
             let keyring = patiently(|| Keyring::create(&path, &root, &Call::default()))?;
             report.notice(&format!("Made a keyring: {}\n{notice}", path.display()));
             Ok(LocalKeyring::new(keyring, root))
         });
         match made {
             // Another process was first.
-            Err(_) if path.exists() => self.keyring_for_writing(),
+            Err(_) if path.exists() => self.keyring_for_writing(report),
             made => made,
         }
     }
 
     /// What opens a keyring that does not exist yet, and what its owner has to know about it.
-    fn new_root(&self, path: &Path) -> Result<(RootKey, String), Failure> {
+    fn new_root(&self, keyring: &Path, report: Report) -> Result<(RootKey, String), Failure> {
+        if let Some(uri) = self.root_hsm()? {
+            return hsm_root::create(&self.hsm, &uri, keyring, report);
+        }
         if self.passphrase || self.passphrase_file.is_some() {
             let root = RootKey::from_new_passphrase(&self.new_passphrase()?, PassphraseCost::default())?;
             let notice = "The passphrase opens it. Without the passphrase, or without the keyring, everything\n\
@@ -160,6 +181,7 @@ impl KeyringArguments {
                 .into();
             return Ok((root, notice));
         }
+        let path = &self.root_key_path(keyring);
         let root = match RootKey::create_key_file(path) {
             // Another process was first, or an interrupted first use left a key file without a keyring.
             Err(_) if path.exists() => RootKey::open_key_file(path)?,
@@ -174,7 +196,11 @@ impl KeyringArguments {
         Ok((root, notice))
     }
 
-    fn unlock(&self, sealed: SealedKeyring) -> Result<LocalKeyring, Failure> {
+    fn root_hsm(&self) -> Result<Option<Uri>, Failure> {
+        self.root_hsm.as_deref().filter(|text| !text.is_empty()).map(|text| hsm::uri("--root-hsm", text)).transpose()
+    }
+
+    fn unlock(&self, sealed: SealedKeyring, report: Report) -> Result<LocalKeyring, Failure> {
         let root = match &sealed.root().kind {
             RootKind::KeyFile => {
                 let path = self.root_key_path(sealed.path());
@@ -186,7 +212,10 @@ impl KeyringArguments {
                 let passphrase = self.existing_passphrase(sealed.path())?;
                 sealed.root_from_passphrase(&passphrase)?
             }
-            _ => return Err(Failure::usage(format!("this version cannot reach {}", sealed.root()))),
+            RootKind::MasterKey { address } => {
+                hsm_root::open(&self.hsm, self.root_hsm()?.as_ref(), &sealed, address, report)?
+            }
+            _ => return Err(Failure::usage(format!("this version does not know {}", sealed.root()))),
         };
         Ok(LocalKeyring::new(sealed.unlock(&root, &Call::default())?, root))
     }

@@ -32,18 +32,28 @@ impl TokenKeys {
     /// The key to use where none is named: what the URI names, or the one called default, made if it is not there.
     pub(crate) fn default_key(&self, named: &Uri) -> Result<Entry, Failure> {
         if named.names_object() {
-            return self.named_object(named);
+            return self.named_object(named)?.ok_or_else(|| {
+                Failure::new(Status::Key, format!("no key at {}", named.address())).hint(
+                    "`kms key create --alias NAME --token-object` makes one; `kms key list` shows those there are.",
+                )
+            });
         }
-        let keys = self.list()?;
-        if let Some(there) = one(DEFAULT_ALIAS, keys.iter().filter(|key| is_called(key, DEFAULT_ALIAS)))? {
+        if let Some(there) = self.called(DEFAULT_ALIAS)? {
             return Ok(there);
         }
-        let entry = self.add(&NewKey::default_key(), None)?;
-        self.report.notice(&format!("Made a key: {DEFAULT_ALIAS} ({})", entry.id));
-        Ok(entry)
+        match self.add(&NewKey::default_key(), None) {
+            // Another process was first.
+            Err(failure) => self.called(DEFAULT_ALIAS)?.ok_or(failure),
+            made => made,
+        }
     }
 
-    fn named_object(&self, named: &Uri) -> Result<Entry, Failure> {
+    fn called(&self, name: &str) -> Result<Option<Entry>, Failure> {
+        one(name, self.list()?.iter().filter(|key| is_called(key, name)))
+    }
+
+    /// The object in the token that a URI names.
+    pub(crate) fn named_object(&self, named: &Uri) -> Result<Option<Entry>, Failure> {
         let keys = self.list()?;
         let is_it = |key: &&Entry| {
             let label = named.object.as_ref().is_none_or(|label| key.aliases.contains(label));
@@ -52,10 +62,7 @@ impl TokenKeys {
                 && label
                 && (named.id.is_none() || key.at.iter().any(id))
         };
-        one(&named.to_string(), keys.iter().filter(is_it))?.ok_or_else(|| {
-            Failure::new(Status::Key, format!("no key at {}", named.address()))
-                .hint("`kms key create --alias NAME --token-object` makes one; `kms key list` shows those there are.")
-        })
+        one(&named.address().to_string(), keys.iter().filter(is_it))
     }
 
     fn wrapped(&self, id: MaterialId) -> Locator {
@@ -66,7 +73,7 @@ impl TokenKeys {
         self.folder.join(format!("{}.{}.key", id.key, id.generation))
     }
 
-    fn open_at(&self, at: &Locator, usage: Option<KeyUsage>) -> Result<Key, Error> {
+    pub(crate) fn open_at(&self, at: &Locator, usage: Option<KeyUsage>) -> Result<Key, Error> {
         let key = self.backend.open_key(at, usage, &Call::default())?;
         if key.needs_rotation()? {
             self.report.notice(&format!(
@@ -126,7 +133,7 @@ impl TokenKeys {
         Ok(Locator::new(id.into(), uri.to_string()))
     }
 
-    fn make(&self, at: &Locator, new: &NewKey, material: Option<KeyMaterial>) -> Result<(), Error> {
+    pub(crate) fn make(&self, at: &Locator, new: &NewKey, material: Option<KeyMaterial>) -> Result<(), Error> {
         let call = Call::default();
         match material {
             Some(material) => self.backend.import(at, new.spec, new.usage, material, &call).map(drop),
@@ -141,8 +148,8 @@ impl TokenKeys {
         let name = checked(alias(name))?;
         crate::keyring::create_folder(&self.folder)
             .map_err(|error| Failure::from(error).about(self.folder.display()))?;
-        let known = self.list()?;
         Aliases::new(&self.folder).change(|aliases| {
+            let known = self.list()?;
             let there = aliases.get(&name).copied().filter(|id| known.iter().any(|key| key.id == *id));
             let label = known.iter().find(|key| is_called(key, &name)).map(|key| key.id);
             if let Some(other) = there.or(label) {
@@ -218,7 +225,7 @@ impl Keys for TokenKeys {
 
     fn open(&self, key: &Entry, usage: Option<KeyUsage>) -> Result<Key, Failure> {
         let at = key.at.last().ok_or_else(|| Error::new(ErrorKind::Internal))?;
-        Ok(self.open_at(at, usage)?)
+        self.open_at(at, usage).map_err(|error| Failure::from(error).about(key.name()))
     }
 
     fn open_material(&self, id: MaterialId) -> Option<Result<Key, Error>> {
@@ -247,10 +254,12 @@ impl Keys for TokenKeys {
             self.make(&self.object(id, new)?, new, material)?;
         } else {
             self.add_wrapped(id, new, material)?;
+            let name = new.alias.as_deref().map(|name| format!("{} ", alias(name))).unwrap_or_default();
             self.report.notice(&format!(
-                "Its record: {}\n\
-                 The key is wrapped under a key that never leaves the token. Without the token, or without\n\
-                 the record, everything encrypted under it is lost: back both up.",
+                "Made a key: {name}({id})\n\
+                 Its record: {}\n\
+                 The record is wrapped under a key that never leaves the token. Without the token, or without\n\
+                 the record, the key is lost, and everything encrypted under it: back both up.",
                 self.record_file(id.into()).display()
             ));
         }
