@@ -142,6 +142,8 @@ pub(crate) fn probe(attempt: Attempt<'_>) -> Result<Capabilities, Fault> {
     asymmetric::rsa(&attempt, &mut found)?;
     asymmetric::curves(&attempt, &mut found)?;
     protection::extraction(&attempt, &mut found)?;
+    // A device that was lost meanwhile answered an error to everything: that is not what the token can do.
+    attempt.session.get_session_info()?;
     Ok(found)
 }
 

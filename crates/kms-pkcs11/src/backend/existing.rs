@@ -171,7 +171,14 @@ fn algorithms(
     for one in AlgorithmSet::of(spec, usage).iter() {
         let works = match one {
             Algorithm::Encryption(algorithm) if algorithm.oaep_hash().is_some() => {
-                match oaep_works(attempt, public_key.unwrap_or_default(), key, algorithm) {
+                let tried = || oaep_works(attempt, public_key.unwrap_or_default(), key, algorithm);
+                let mut outcome = tried();
+                if let Err(Fault { remedy: Remedy::Doubt, .. }) = outcome {
+                    // It says something of the token only if the device is there, and says it again.
+                    attempt.session.get_session_info()?;
+                    outcome = tried();
+                }
+                match outcome {
                     Ok(()) => true,
                     Err(Fault { remedy: Remedy::None | Remedy::Doubt | Remedy::Refusal, .. }) => false,
                     Err(fault) => return Err(fault),

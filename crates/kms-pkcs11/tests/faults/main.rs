@@ -6,6 +6,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 #![expect(clippy::panic, reason = "a test stops at the first surprise")]
 
+mod asking;
 mod ciphertexts;
 mod deadlines;
 mod destroyed;
