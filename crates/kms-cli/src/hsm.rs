@@ -46,7 +46,8 @@ pub(crate) struct HsmArguments {
     #[arg(long, global = true, value_name = "FILE", env = "KMS_PIN_FILE", hide_env_values = true)]
     pin_file: Option<PathBuf>,
 
-    /// Where the HSM's wrapped keys and their names are kept [default: wrapped/TOKEN in your data directory]
+    /// Where the HSM's wrapped keys and their names are kept [default: wrapped/TOKEN beside the keyring,
+    /// TOKEN being the label in the URI]. Who can write there can make a name mean another key of the token
     #[arg(long, global = true, value_name = "DIR", env = "KMS_WRAPPED_KEYS", hide_env_values = true)]
     wrapped_keys: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! What a command says of what it did: a line for people, or JSON for machines.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use clap::Args;
@@ -25,6 +25,13 @@ impl Report {
     pub(crate) fn done(self, line: &str) {
         if !self.quiet && !self.json {
             let _unread = writeln!(io::stderr(), "{}", printable(line));
+        }
+    }
+
+    /// Why nothing happens for a while, to whoever sits before a terminal.
+    pub(crate) fn waiting(self, line: &str) {
+        if io::stderr().is_terminal() {
+            self.done(line);
         }
     }
 

@@ -47,6 +47,7 @@ impl Probe {
                 .hint("kms hsm probe 'pkcs11:token=NAME?module-path=FILE&pin-source=file:/PATH'")
         })?;
         let token = hsm.connect(&uri)?;
+        common.report.waiting("Trying what the token can do …");
         let found = Pkcs11Backend::new(token.clone()).capabilities(&Call::default())?;
         common.report.result(&text(&token, &found), || to_json(&token, &found))
     }
@@ -54,10 +55,14 @@ impl Probe {
 
 fn text(token: &Token, found: &Capabilities) -> String {
     let mut keys = vec![["KEY SPEC", "USAGE", "ALGORITHMS"].map(String::from).to_vec()];
-    keys.extend(found.supported.iter().map(|one| {
+    for one in &found.supported {
         let algorithms: Vec<_> = one.algorithms.iter().map(|algorithm| algorithm.to_string()).collect();
-        vec![one.spec.to_string(), one.usage.to_string(), algorithms.join(" ")]
-    }));
+        let (mut spec, mut usage) = (one.spec.to_string(), one.usage.to_string());
+        // As wide as a terminal.
+        for some in algorithms.chunks(3) {
+            keys.push(vec![std::mem::take(&mut spec), std::mem::take(&mut usage), some.join(" ")]);
+        }
+    }
     let head = report::table(&[
         vec!["token".into(), printable(&token.uri().to_string())],
         vec!["module".into(), printable(&token.module().path().display().to_string())],
@@ -76,9 +81,11 @@ fn text(token: &Token, found: &Capabilities) -> String {
 
 /// What does not belong to one kind of key.
 fn protection(found: &Capabilities) -> Vec<Vec<String>> {
+    let every = found.supported.iter().all(|one| found.wraps.contains(&one.spec));
     let specs: Vec<_> = found.wraps.iter().map(|spec| spec.as_str()).collect();
     let wrapped = match found.wrap_mechanism {
-        Some(mechanism) if !specs.is_empty() => format!("by {mechanism}: {}", specs.join(" ")),
+        Some(mechanism) if every => format!("all of these, by {mechanism}"),
+        Some(mechanism) if !specs.is_empty() => format!("{}, by {mechanism}", specs.join(" ")),
         _ => "none: every key is an object in the token (--token-object)".into(),
     };
     let derives = match found.derives_inside {

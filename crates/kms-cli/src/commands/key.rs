@@ -148,6 +148,10 @@ impl Naming {
 
     /// Makes a key, or brings it in, and shows it.
     fn add(&self, common: &Common, spec: KeySpec, material: Option<KeyMaterial>) -> Result<(), Failure> {
+        if self.token_object && common.keyring.hsm.backend()?.is_none() {
+            return Err(Failure::usage("--token-object is for keys in an HSM")
+                .hint("Name the HSM with --backend 'pkcs11:token=NAME?…', or in KMS_BACKEND."));
+        }
         let new = NewKey {
             spec,
             usage: self.usage_of(spec),

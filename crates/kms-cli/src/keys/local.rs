@@ -88,10 +88,6 @@ impl Keys for LocalKeyring {
     }
 
     fn add(&self, new: &NewKey, material: Option<KeyMaterial>) -> Result<Entry, Failure> {
-        if new.token_object {
-            return Err(Failure::usage("--token-object is for keys in an HSM")
-                .hint("Name the HSM with --backend 'pkcs11:token=NAME?…', or in KMS_BACKEND."));
-        }
         let id = KeyId::random(&SystemRandom)?;
         let (at, call) = (Keyring::locator(id.into()), Call::default());
         match material {

@@ -93,9 +93,11 @@ impl TokenKeys {
                 entry.at.sort_by_key(|at| at.id().generation);
                 continue;
             }
-            let is_wrapped = key.record.is_some();
-            let place =
-                if is_wrapped { self.record_file(id).display().to_string() } else { key.at.address().to_owned() };
+            let place = match (&key.record, &key.label) {
+                (Some(_), _) => self.record_file(id).display().to_string(),
+                (None, Some(label)) => labelled(&key.at, label)?,
+                (None, None) => key.at.address().to_owned(),
+            };
             let entry = Entry {
                 id: id.key,
                 spec: key.spec,
@@ -128,13 +130,12 @@ impl TokenKeys {
         if let Some(other) = self.list()?.iter().find(|key| is_called(key, label)) {
             return Err(taken(label, other.id));
         }
-        let mut uri: Uri = at.address().parse()?;
-        uri.object = Some(label.to_owned());
-        Ok(Locator::new(id.into(), uri.to_string()))
+        Ok(Locator::new(id.into(), labelled(&at, label)?))
     }
 
     pub(crate) fn make(&self, at: &Locator, new: &NewKey, material: Option<KeyMaterial>) -> Result<(), Error> {
         let call = Call::default();
+        self.report.waiting("Trying what the token can do, before a key is made …");
         match material {
             Some(material) => self.backend.import(at, new.spec, new.usage, material, &call).map(drop),
             None => self.backend.create(at, new.spec, new.usage, &call).map(drop),
@@ -160,6 +161,13 @@ impl TokenKeys {
             Ok(())
         })
     }
+}
+
+/// The address of an object with its label, for people.
+fn labelled(at: &Locator, label: &str) -> Result<String, Error> {
+    let mut uri: Uri = at.address().parse()?;
+    uri.object = Some(label.to_owned());
+    Ok(uri.to_string())
 }
 
 /// Whether a key has the name: an alias of a wrapped key, or the label of an object.
@@ -201,8 +209,8 @@ impl Keys for TokenKeys {
 
     fn list(&self) -> Result<Vec<Entry>, Failure> {
         let listed = self.backend.list(&Call::default()).map_err(|error| {
-            let hint = format!("A record in {} is damaged: put it back from a backup.", self.folder.display());
-            Failure::hinting(error, ErrorKind::Malformed, hint)
+            let hint = format!("The records are in {}.", self.folder.display());
+            Failure::hinting(error, ErrorKind::KeyUnavailable, hint)
         })?;
         self.entries(listed)
     }
@@ -271,8 +279,9 @@ impl Keys for TokenKeys {
         for at in &key.at {
             self.backend.destroy(at, &Call::default())?;
         }
-        if key.aliases.iter().any(|name| name.starts_with("alias/")) {
-            Aliases::new(&self.folder).change(|aliases| {
+        let aliases = Aliases::new(&self.folder);
+        if aliases.read()?.values().any(|id| *id == key.id) {
+            aliases.change(|aliases| {
                 aliases.retain(|_, id| *id != key.id);
                 Ok(())
             })?;

@@ -5,6 +5,8 @@
 mod files;
 mod first_use;
 mod hostile;
+mod hsm;
+mod hsm_root;
 mod keys;
 mod pages;
 mod signals;
@@ -61,7 +63,15 @@ impl Home {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kms"));
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
-        for name in ["KMS_ROOT_KEY", "KMS_PASSPHRASE_FILE"] {
+        for name in [
+            "KMS_ROOT_KEY",
+            "KMS_PASSPHRASE_FILE",
+            "KMS_ROOT_HSM",
+            "KMS_BACKEND",
+            "KMS_PKCS11_MODULE",
+            "KMS_PIN_FILE",
+            "KMS_WRAPPED_KEYS",
+        ] {
             command.env_remove(name);
         }
         command.env("KMS_KEYRING", self.path("keyring"));
