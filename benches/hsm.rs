@@ -174,7 +174,7 @@ fn cases<'a>(backend: &Pkcs11Backend, residency: Residency, handles: &'a Handles
         },
         Case {
             name: "sign RSA-2048 PSS",
-            times: 80,
+            times: 160,
             ours: Box::new(signs(rsa, SigningAlgorithm::RsassaPssSha256)),
             bare: Box::new(move |session| {
                 drop(black_box(session.sign(&Mechanism::RsaPkcsPss(pss), handles.rsa, &DIGEST).unwrap()));
