@@ -235,3 +235,31 @@ fn a_probe_tells_what_the_token_can_do() {
     assert!(desk.json(&["key", "list"]).as_array().unwrap().is_empty(), "nothing stays in the token");
     said(&desk.bare(&["hsm", "probe"]), 2, &["which token?", "kms hsm probe 'pkcs11:"]);
 }
+
+#[test]
+fn a_key_of_others_is_used_for_one_thing_at_a_time() {
+    let desk = Desk::new();
+    desk.home.write("letter", "dear");
+    for (kind, label, id) in [("rsa:2048", "both", "01"), ("AES:32", "old", "02")] {
+        let make = if kind.starts_with("rsa") { "--keypairgen" } else { "--keygen" };
+        let made = Command::new("pkcs11-tool")
+            .args(["--module", &desk.token.module().display().to_string(), "--token-label", desk.token.label()])
+            .args(["--login", "--pin", desk.token.pin(), make, "--key-type", kind, "--label", label, "--id", id])
+            .envs(desk.token.environment())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+    let usages = desk.json(&["key", "show", "both"])["KeyUsages"].clone();
+    assert_eq!(usages, serde_json::json!(["ENCRYPT_DECRYPT", "SIGN_VERIFY"]));
+    desk.ok(&["sign", "-k", "both", "letter"]);
+    desk.ok(&["verify", "-k", "both", "letter"]);
+
+    // An AES key that does AES-GCM itself has a bounded number of nonces.
+    desk.ok(&["encrypt", "-k", "old", "letter"]);
+    assert_eq!(desk.ok(&["decrypt", "-o", "-", "letter.kms"]).text(), "dear");
+    let id = desk.json(&["key", "show", "old"])["KeyId"].as_str().unwrap().to_owned();
+    std::fs::write(desk.folder().join(format!("{id}.0.nonces")), "4000000000\n").unwrap();
+    let warned = desk.ok(&["encrypt", "-k", "old", "-o", "x", "letter"]);
+    assert!(warned.stderr.contains("nearly used up"), "{}", warned.stderr);
+}
