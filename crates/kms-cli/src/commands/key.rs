@@ -1,18 +1,19 @@
 //! `kms key`: the keys of the keyring, or of an HSM.
 
+mod describe;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use base64ct::{Base64, Encoding};
 use clap::{Args, Subcommand};
 use kms_core::{KeyMaterial, KeySpec, KeyUsage, Secret};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::describe::{created, text, to_json};
 use super::Common;
 use crate::failure::Failure;
 use crate::input::{Input, as_pem};
-use crate::keys::{Entry, NewKey, arn};
+use crate::keys::{Entry, NewKey};
 use crate::output::{Destination, refuse_terminal, write_small};
 use crate::report;
 
@@ -265,47 +266,4 @@ fn confirm(entry: &Entry) -> Result<(), Failure> {
     std::io::stdin().read_line(&mut answer)?;
     let id = entry.id.to_string();
     if answer.trim().len() >= 8 && id.starts_with(answer.trim()) { Ok(()) } else { Err(not_sure()) }
-}
-
-fn created(entry: &Entry) -> Option<String> {
-    let at = SystemTime::UNIX_EPOCH.checked_add(entry.created?)?;
-    Some(humantime::format_rfc3339_seconds(at).to_string())
-}
-
-fn text(entry: &Entry) -> String {
-    let mut rows = vec![
-        vec!["key id".into(), entry.id.to_string()],
-        vec!["arn".into(), arn(entry.id)],
-        vec!["spec".into(), entry.spec.to_string()],
-        vec!["usage".into(), entry.usage()],
-    ];
-    let optional = [
-        ("origin", entry.origin.map(str::to_owned)),
-        ("created", created(entry)),
-        ("aliases", Some(entry.aliases.join(" "))),
-        ("description", Some(entry.description.clone())),
-        ("place", entry.place.clone()),
-    ];
-    for (name, value) in optional {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            rows.push(vec![name.into(), report::printable(&value)]);
-        }
-    }
-    report::table(&rows)
-}
-
-fn to_json(entry: &Entry, public_key: Option<&[u8]>) -> Value {
-    json!({
-        "KeyId": entry.id.to_string(),
-        "Arn": arn(entry.id),
-        "KeySpec": entry.spec.as_str(),
-        "KeyUsage": entry.usages.first().map(|usage| usage.as_str()),
-        "KeyUsages": entry.usages.iter().map(|usage| usage.as_str()).collect::<Vec<_>>(),
-        "Origin": entry.origin,
-        "CreationDate": created(entry),
-        "Description": entry.description,
-        "Aliases": entry.aliases,
-        "Place": entry.place,
-        "PublicKey": public_key.map(Base64::encode_string),
-    })
 }

@@ -3,98 +3,13 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use test_tokens::{Shim, Token, softhsm};
+use test_tokens::{Shim, softhsm};
 
+use crate::desk::{Desk, said};
 use crate::{Home, Run, set_mode};
 
 /// Kinds of key, and what to do with one.
 const KINDS: [&[&str]; 2] = [&[], &["--token-object"]];
-
-/// A folder, and a token beside it.
-pub(crate) struct Desk {
-    pub(crate) home: Home,
-    pub(crate) token: Token,
-}
-
-impl Desk {
-    pub(crate) fn new() -> Self {
-        Self::with(softhsm())
-    }
-
-    fn with(token: Token) -> Self {
-        let home = Home::new();
-        set_mode(&home.write("pin", token.pin()), 0o600);
-        Self { home, token }
-    }
-
-    /// A URI of the token, with `path` after its label and all that is needed behind it.
-    pub(crate) fn uri(&self, path: &str) -> String {
-        let pin = self.home.path("pin");
-        format!("{}&pin-source=file:{}", self.uri_without_pin(path), pin.display())
-    }
-
-    fn uri_without_pin(&self, path: &str) -> String {
-        format!("pkcs11:token={}{path}?module-path={}", self.token.label(), self.token.module().display())
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.home.command(arguments);
-        command.envs(self.token.environment());
-        command
-    }
-
-    /// Runs with these arguments alone; the PIN must not be in what it says.
-    pub(crate) fn bare(&self, arguments: &[&str]) -> Run {
-        self.checked(self.command(arguments))
-    }
-
-    /// The same, with the keys of the HSM.
-    fn run(&self, arguments: &[&str]) -> Run {
-        let mut command = self.command(arguments);
-        command.env("KMS_BACKEND", self.uri(""));
-        self.checked(command)
-    }
-
-    fn checked(&self, mut command: Command) -> Run {
-        let run = Run::from(command.output().unwrap());
-        let said = [run.stdout.as_slice(), run.stderr.as_bytes()].concat();
-        let pin = self.token.pin().as_bytes();
-        assert!(!said.windows(pin.len()).any(|window| window == pin), "the PIN is in the output of {command:?}");
-        run
-    }
-
-    fn ok(&self, arguments: &[&str]) -> Run {
-        let run = self.run(arguments);
-        assert_eq!(run.status, 0, "{arguments:?}: {}", run.stderr);
-        run
-    }
-
-    fn json(&self, arguments: &[&str]) -> serde_json::Value {
-        serde_json::from_slice(&self.ok(&[arguments, &["--json"]].concat()).stdout).unwrap()
-    }
-
-    /// It fails with this status, and says each of these.
-    fn fails(&self, arguments: &[&str], status: i32, says: &[&str]) {
-        said(&self.run(arguments), status, says);
-    }
-
-    /// As if it were unplugged.
-    pub(crate) fn token_is_gone(&self) {
-        std::fs::remove_dir_all(self.token.directory().join("tokens")).unwrap();
-        std::fs::create_dir(self.token.directory().join("tokens")).unwrap();
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.home.path("wrapped").join(self.token.label())
-    }
-}
-
-pub(crate) fn said(run: &Run, status: i32, says: &[&str]) {
-    assert_eq!(run.status, status, "{}", run.stderr);
-    for text in says {
-        assert!(run.stderr.contains(text), "{text:?} is not in: {}", run.stderr);
-    }
-}
 
 #[test]
 fn one_command_encrypts_under_a_key_of_the_hsm_and_says_what_it_made() {
@@ -319,4 +234,32 @@ fn a_probe_tells_what_the_token_can_do() {
     assert_eq!(found["Lacking"][0]["KeyUsage"], "ENCRYPT_DECRYPT");
     assert!(desk.json(&["key", "list"]).as_array().unwrap().is_empty(), "nothing stays in the token");
     said(&desk.bare(&["hsm", "probe"]), 2, &["which token?", "kms hsm probe 'pkcs11:"]);
+}
+
+#[test]
+fn a_key_of_others_is_used_for_one_thing_at_a_time() {
+    let desk = Desk::new();
+    desk.home.write("letter", "dear");
+    for (kind, label, id) in [("rsa:2048", "both", "01"), ("AES:32", "old", "02")] {
+        let make = if kind.starts_with("rsa") { "--keypairgen" } else { "--keygen" };
+        let made = Command::new("pkcs11-tool")
+            .args(["--module", &desk.token.module().display().to_string(), "--token-label", desk.token.label()])
+            .args(["--login", "--pin", desk.token.pin(), make, "--key-type", kind, "--label", label, "--id", id])
+            .envs(desk.token.environment())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+    let usages = desk.json(&["key", "show", "both"])["KeyUsages"].clone();
+    assert_eq!(usages, serde_json::json!(["ENCRYPT_DECRYPT", "SIGN_VERIFY"]));
+    desk.ok(&["sign", "-k", "both", "letter"]);
+    desk.ok(&["verify", "-k", "both", "letter"]);
+
+    // An AES key that does AES-GCM itself has a bounded number of nonces.
+    desk.ok(&["encrypt", "-k", "old", "letter"]);
+    assert_eq!(desk.ok(&["decrypt", "-o", "-", "letter.kms"]).text(), "dear");
+    let id = desk.json(&["key", "show", "old"])["KeyId"].as_str().unwrap().to_owned();
+    std::fs::write(desk.folder().join(format!("{id}.0.nonces")), "4000000000\n").unwrap();
+    let warned = desk.ok(&["encrypt", "-k", "old", "-o", "x", "letter"]);
+    assert!(warned.stderr.contains("nearly used up"), "{}", warned.stderr);
 }

@@ -1,6 +1,6 @@
 //! A keyring that a key in an HSM opens.
 
-use crate::hsm::{Desk, said};
+use crate::desk::{Desk, said};
 
 #[test]
 fn a_keyring_opens_with_the_hsm_and_not_without() {
