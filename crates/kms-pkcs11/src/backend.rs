@@ -214,7 +214,6 @@ impl Pkcs11Backend {
     ) -> Result<Arc<dyn MasterKey>, Error> {
         let known = self.capabilities(call)?;
         self.algorithms(&known, false, spec, usage)?;
-        let _one_at_a_time = self.making.lock();
         let symmetric = spec == KeySpec::SymmetricDefault;
         let purpose = Purpose::Master { spec, usage, derives: symmetric && known.derives_inside };
         let fresh_id = id.clone().unwrap_or_else(|| object_id(at.id()));
@@ -271,7 +270,6 @@ impl Pkcs11Backend {
         let known = self.capabilities(call)?;
         self.algorithms(&known, true, spec, usage)?;
         let wrap = known.wrap.ok_or_else(|| Error::unsupported("the token wraps no keys"))?;
-        let _one_at_a_time = self.making.lock();
         let derives = spec == KeySpec::SymmetricDefault && known.derives_inside;
         let (way, optional) = self.way(&known, material.is_some())?;
         let record = Record {
@@ -367,6 +365,8 @@ impl Backend for Pkcs11Backend {
 
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
         fits(spec, usage)?;
+        // Some tokens show a key while it is being made, with half of its attributes.
+        let _one_at_a_time = self.making.lock();
         match self.open(at, call) {
             Ok(key) if key.info().spec == spec && key.info().usage == usage => Ok(key),
             Ok(_) => Err(occupied(at)),
@@ -396,6 +396,7 @@ impl Backend for Pkcs11Backend {
     ) -> Result<Arc<dyn MasterKey>, Error> {
         fits(spec, usage)?;
         let material = Checked::new(spec, material)?;
+        let _one_at_a_time = self.making.lock();
         match self.open(at, call) {
             Ok(_) => Err(occupied(at)),
             Err(error) if error.kind() == ErrorKind::KeyUnavailable => self.make(at, spec, usage, Some(material), call),

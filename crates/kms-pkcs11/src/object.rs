@@ -80,6 +80,7 @@ struct Facts {
     decrypt: bool,
     derive: bool,
     value_len: u64,
+    has_len: bool,
     modulus: Vec<u8>,
     exponent: Vec<u8>,
     curve: Vec<u8>,
@@ -102,7 +103,7 @@ impl Facts {
                 Attribute::Encrypt(yes) => facts.encrypt = yes,
                 Attribute::Decrypt(yes) => facts.decrypt = yes,
                 Attribute::Derive(yes) => facts.derive = yes,
-                Attribute::ValueLen(len) => facts.value_len = CK_ULONG::from(len),
+                Attribute::ValueLen(len) => (facts.value_len, facts.has_len) = (CK_ULONG::from(len), true),
                 Attribute::Modulus(modulus) => facts.modulus = modulus,
                 Attribute::PublicExponent(exponent) => facts.exponent = exponent,
                 Attribute::EcParams(curve) => facts.curve = curve,
@@ -246,6 +247,9 @@ impl Attempt<'_> {
         let mut usages = Vec::new();
         let (mut symmetric, mut public_key) = (None, None);
         let spec = if facts.class == Some(ObjectClass::SECRET_KEY) {
+            if facts.value_len == 0 && facts.has_len {
+                return Err(Error::with_detail(ErrorKind::Busy, "the key is being made in the token just now"));
+            }
             if facts.key_type == Some(KeyType::AES) {
                 if facts.value_len != 32 {
                     return Err(unsupported("an AES key of another length than 256 bits"));
@@ -302,7 +306,10 @@ impl Attempt<'_> {
         let mut found = self.described(&wanted)?;
         match (found.pop(), found.is_empty()) {
             (None, _) => Ok(None),
-            (Some(one), true) => Ok(Some(one?)),
+            (Some(one), true) => match one {
+                Err(error) if error.kind() == ErrorKind::Busy => Err(Fault { remedy: Remedy::Wait, error }),
+                one => Ok(Some(one?)),
+            },
             (Some(_), false) => Err(Error::invalid_input(
                 "more than one key in the token has this label: say which with its id, as `kms key list` shows them",
             )
