@@ -9,7 +9,7 @@ use kms_core::{
     AlgorithmSet, Backend, Call, Error, ErrorKind, KeyInfo, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey,
     MaterialId, Supported,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::capability::{Capabilities, probe};
 use crate::fault::Fault;
@@ -302,6 +302,15 @@ impl Pkcs11Backend {
         self.existing_wrapped(at, &sealed, call)
     }
 
+    /// Waits until no other key is being made.
+    fn one_at_a_time(&self, call: &Call) -> Result<MutexGuard<'_, ()>, Error> {
+        let busy = || Error::with_detail(ErrorKind::Busy, "another key is being made in the token");
+        match call.budget {
+            None => Ok(self.making.lock()),
+            Some(budget) => self.making.try_lock_for(budget).ok_or_else(busy),
+        }
+    }
+
     /// How material gets into the token, and with which optional attributes.
     fn way(&self, known: &Capabilities, needed: bool) -> Result<(Way, Optional), Error> {
         match known.wrap {
@@ -366,7 +375,7 @@ impl Backend for Pkcs11Backend {
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
         fits(spec, usage)?;
         // Some tokens show a key while it is being made, with half of its attributes.
-        let _one_at_a_time = self.making.lock();
+        let _one_at_a_time = self.one_at_a_time(call)?;
         match self.open(at, call) {
             Ok(key) if key.info().spec == spec && key.info().usage == usage => Ok(key),
             Ok(_) => Err(occupied(at)),
@@ -396,7 +405,7 @@ impl Backend for Pkcs11Backend {
     ) -> Result<Arc<dyn MasterKey>, Error> {
         fits(spec, usage)?;
         let material = Checked::new(spec, material)?;
-        let _one_at_a_time = self.making.lock();
+        let _one_at_a_time = self.one_at_a_time(call)?;
         match self.open(at, call) {
             Ok(_) => Err(occupied(at)),
             Err(error) if error.kind() == ErrorKind::KeyUnavailable => self.make(at, spec, usage, Some(material), call),
