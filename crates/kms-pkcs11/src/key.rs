@@ -21,6 +21,10 @@ use crate::session::Connection;
 use crate::token::{Attempt, Token};
 use crate::wrapped::{Record, Roots};
 
+mod there;
+
+pub(crate) use there::Said;
+
 /// Where a key is, and how to get at it again.
 #[derive(Debug)]
 pub(crate) enum Place {
@@ -36,6 +40,8 @@ struct Held {
     connection: Weak<Connection>,
     epoch: u64,
     handle: ObjectHandle,
+    /// What it is the handle of, if that was asked.
+    said: Option<Said>,
 }
 
 /// What all `Pkcs11Key`s of one key share.
@@ -86,7 +92,6 @@ impl Shared {
             let held = held.as_ref().filter(|held| held.epoch == attempt.connection.epoch)?;
             Some(held.handle)
         };
-        let busy = || Error::with_detail(ErrorKind::TimedOut, "another thread is looking for the key in the token");
         let there = good(&*self.held.try_read_until(attempt.deadline).ok_or_else(busy)?);
         if let Some(handle) = there {
             return Ok(handle);
@@ -106,14 +111,14 @@ impl Shared {
             }
         };
         let epoch = attempt.connection.epoch;
-        *held = Some(Held { connection: Arc::downgrade(attempt.connection), epoch, handle });
+        *held = Some(Held { connection: Arc::downgrade(attempt.connection), epoch, handle, said: None });
         Ok(handle)
     }
 
     /// Takes over the handle of an object that was just found. It is good in the connection it was found in only: in
     /// another it may be that of another key.
     pub(crate) fn found(&self, epoch: u64, handle: ObjectHandle) {
-        *self.held.write() = Some(Held { connection: Weak::new(), epoch, handle });
+        *self.held.write() = Some(Held { connection: Weak::new(), epoch, handle, said: None });
     }
 
     fn forget(&self, handle: ObjectHandle) {
@@ -215,6 +220,10 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.discard();
     }
+}
+
+fn busy() -> Error {
+    Error::with_detail(ErrorKind::TimedOut, "another thread is looking for the key in the token")
 }
 
 fn absent() -> Error {

@@ -368,6 +368,15 @@ impl Attempt<'_> {
             .unwrap_or_default())
     }
 
+    /// Whether an object has this label, identifier or both.
+    pub(crate) fn is_named(&self, object: ObjectHandle, label: Option<&str>, id: Option<&[u8]>) -> Result<bool, Fault> {
+        let read = self.session.get_attributes(object, &[AttributeType::Label, AttributeType::Id])?;
+        let labelled =
+            |label: &str| read.iter().any(|one| matches!(one, Attribute::Label(is) if is == label.as_bytes()));
+        let identified = |id: &[u8]| read.iter().any(|one| matches!(one, Attribute::Id(is) if is == id));
+        Ok(label.is_none_or(labelled) && id.is_none_or(identified))
+    }
+
     /// All keys of the token that match, each with its public half; a key that this crate has no use for is an error
     /// in its place.
     pub(crate) fn described(&self, wanted: &[Attribute]) -> Result<Vec<Result<Described, Error>>, Fault> {

@@ -9,7 +9,7 @@ use kms_core::{Algorithm, AlgorithmSet, Call, Error, KeyInfo, KeySpec, KeyUsage,
 use super::{Address, Pkcs11Backend, absent, face, object_place};
 use crate::capability::oaep_works;
 use crate::fault::{Fault, Remedy};
-use crate::key::{Pkcs11Key, Place, Shared};
+use crate::key::{Pkcs11Key, Place, Said, Shared};
 use crate::nonces::Nonces;
 use crate::object::{Described, Symmetric};
 use crate::template::hmac;
@@ -43,12 +43,21 @@ impl Pkcs11Backend {
                 }
             }
             Address::Object { label, id } => {
+                if let Some(shared) = self.opened(at)
+                    && let Some(said) = shared.still_there(call)?
+                {
+                    return self.used_for(at, shared, said.spec, permitted(at, &said.usages, usage)?, call);
+                }
                 let (by_label, by_id) = (label, id);
                 let described = self
                     .token
                     .run(call, move |attempt| attempt.find(by_label.as_deref(), by_id.as_deref()))?
                     .ok_or_else(|| absent(at))?;
-                self.object_key(at, described, usage, call)
+                let said = Said { spec: described.spec, usages: described.usages.clone() };
+                let (epoch, handle) = (described.epoch, described.handle);
+                let key = self.object_key(at, described, usage, call)?;
+                key.shared.keep(epoch, handle, said);
+                Ok(key)
             }
         }
     }
@@ -77,7 +86,7 @@ impl Pkcs11Backend {
     fn wrapped_key(&self, at: &Locator, bytes: &[u8], call: &Call) -> Result<Pkcs11Key, Error> {
         let (roots, owned, id) = (self.roots.clone(), bytes.to_vec(), at.id());
         let record: Record = self.token.run(call, move |attempt| roots.verify(&attempt, &owned, id))?;
-        let info = KeyInfo::new(at.id(), record.spec, record.usage)?;
+        let (spec, usage) = (record.spec, record.usage);
         let shared = match self.opened(at) {
             Some(shared) => shared,
             None => {
@@ -90,11 +99,7 @@ impl Pkcs11Backend {
                 shared
             }
         };
-        let (spec, usage) = (info.spec, info.usage);
-        let public_key = shared.public_key.clone();
-        let algorithms =
-            shared.run(call, move |attempt, key| algorithms(&attempt, key, spec, usage, public_key.as_deref()))?;
-        Ok(Pkcs11Key::new(self.narrowed(info, algorithms), shared))
+        self.used_for(at, shared, spec, usage, call)
     }
 
     fn object_key(
@@ -104,13 +109,8 @@ impl Pkcs11Backend {
         usage: Option<KeyUsage>,
         call: &Call,
     ) -> Result<Pkcs11Key, Error> {
-        let usage = match usage {
-            Some(usage) if described.usages.contains(&usage) => usage,
-            Some(usage) => return Err(not_for(at, usage)),
-            None => described.usages.first().copied().ok_or_else(|| absent(at))?,
-        };
+        let usage = permitted(at, &described.usages, usage)?;
         described.usages = vec![usage];
-        let info = KeyInfo::new(at.id(), described.spec, usage)?;
         let shared = match self.opened(at) {
             Some(shared) => shared,
             None => {
@@ -126,7 +126,19 @@ impl Pkcs11Backend {
         };
         // What was just found need not be searched for again.
         shared.found(described.epoch, described.handle);
-        let (spec, public_key) = (described.spec, described.public_key);
+        self.used_for(at, shared, described.spec, usage, call)
+    }
+
+    fn used_for(
+        &self,
+        at: &Locator,
+        shared: Arc<Shared>,
+        spec: KeySpec,
+        usage: KeyUsage,
+        call: &Call,
+    ) -> Result<Pkcs11Key, Error> {
+        let info = KeyInfo::new(at.id(), spec, usage)?;
+        let public_key = shared.public_key.clone();
         let algorithms =
             shared.run(call, move |attempt, key| algorithms(&attempt, key, spec, usage, public_key.as_deref()))?;
         Ok(Pkcs11Key::new(self.narrowed(info, algorithms), shared))
@@ -149,6 +161,15 @@ impl Pkcs11Backend {
     fn narrowed(&self, info: KeyInfo, found: AlgorithmSet) -> KeyInfo {
         let known = self.capabilities.lock().as_ref().and_then(|known| known.can_make(info.spec, info.usage));
         info.limited_to(known.unwrap_or(found))
+    }
+}
+
+/// The usage asked for, or the first there is.
+fn permitted(at: &Locator, usages: &[KeyUsage], usage: Option<KeyUsage>) -> Result<KeyUsage, Error> {
+    match usage {
+        Some(usage) if usages.contains(&usage) => Ok(usage),
+        Some(usage) => Err(not_for(at, usage)),
+        None => usages.first().copied().ok_or_else(|| absent(at)),
     }
 }
 
