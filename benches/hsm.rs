@@ -17,7 +17,6 @@
 
 use core::hint::black_box;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use cryptoki::mechanism::aead::GcmParams;
@@ -35,8 +34,10 @@ use kms_core::{
     Backend, Call, EncryptionContext, Key, KeyId, KeySpec, KeyUsage, MessageType, RandomSource, Secret,
     SigningAlgorithm, SystemRandom,
 };
-use kms_pkcs11::{Module, PinSource, Pkcs11Backend, Residency, Token, TokenOptions, Uri};
+use kms_pkcs11::{Pkcs11Backend, Residency};
 use test_tokens::Bare;
+
+mod reach;
 
 const PLAINTEXT: [u8; 32] = [7; 32];
 const DIGEST: [u8; 32] = [9; 32];
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
     let timed = arguments.iter().any(|argument| argument == "--bench");
     let mut good = true;
     for (name, token) in [("SoftHSM", test_tokens::softhsm()), ("Kryoptic", test_tokens::kryoptic())] {
-        let (backend, bare) = reach(&token);
+        let (backend, bare) = reach::reach(&token);
         if let Some(requests) = number("--soak") {
             soak(name, &backend, requests);
             continue;
@@ -76,16 +77,6 @@ fn main() -> ExitCode {
         }
     }
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn reach(token: &test_tokens::Token) -> (Pkcs11Backend, Bare) {
-    token.enter();
-    let mut uri = Uri::default();
-    uri.token = Some(token.label().to_owned());
-    let pin = token.pin().to_owned();
-    let ask = PinSource::Ask(Arc::new(move |_| Ok(Secret::copy_from(pin.as_bytes()))));
-    let reached = Token::connect(Module::load(token.module(), None).unwrap(), TokenOptions::new(&uri).with_pin(ask));
-    (Pkcs11Backend::new(reached.unwrap()), token.open())
 }
 
 /// The keys of the bare loop.
