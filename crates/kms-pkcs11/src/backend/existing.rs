@@ -21,6 +21,9 @@ impl Pkcs11Backend {
     ///
     /// Keys made by others often may both sign and decrypt; here a key is for one thing.
     ///
+    /// A key in the token that this backend has open is not searched for again, only asked whether it still has its name:
+    /// that another key has been given the same label meanwhile is noticed when nobody has it open.
+    ///
     /// # Errors
     /// As [`Backend::open`](kms_core::Backend::open); `InvalidInput` if the token does not permit the usage.
     pub fn open_for(&self, at: &Locator, usage: Option<KeyUsage>, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
