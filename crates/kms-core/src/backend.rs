@@ -91,6 +91,26 @@ impl KeyMaterial {
         }
     }
 
+    /// For backends: that this has the form, and raw bytes the length, of a key of `wanted`. Whether a private key is one
+    /// of `wanted` is for its reader to tell.
+    ///
+    /// # Errors
+    /// `InvalidInput` if not.
+    pub fn check_form(&self, wanted: KeySpec) -> Result<(), Error> {
+        match (self, wanted.material_len()) {
+            (Self::Raw(secret), Some(lengths)) if lengths.contains(&secret.len()) => Ok(()),
+            (Self::Raw(_), Some(lengths)) => Err(Error::invalid_input(alloc::format!(
+                "the material of a {wanted} key has {} to {} bytes",
+                lengths.start(),
+                lengths.end()
+            ))),
+            (Self::Pkcs8(_), None) => Ok(()),
+            _ => Err(Error::invalid_input(
+                "symmetric and HMAC keys are imported as raw bytes, RSA and elliptic curve keys as PKCS#8",
+            )),
+        }
+    }
+
     /// For backends: why this could not be read as a key of `wanted`. It is one of another key spec
     /// (`InvalidInput`), or else `error`.
     #[must_use]

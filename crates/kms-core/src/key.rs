@@ -214,10 +214,10 @@ impl Key {
             )));
         }
         let secret = self.0.agree(&peer.to_spki_der()?, call)?;
-        // A coordinate is as long as r or s of a signature on the curve.
-        match self.info().spec.fixed_signature_len() {
-            Some(len) if secret.len() == len / 2 => Ok(secret),
-            _ => Err(bad_answer("its shared secret has the wrong length")),
+        if Some(secret.len()) == self.info().spec.coordinate_len() {
+            Ok(secret)
+        } else {
+            Err(bad_answer("its shared secret has the wrong length"))
         }
     }
 

@@ -122,10 +122,7 @@ impl KeyInfo {
     pub fn new(id: MaterialId, spec: KeySpec, usage: KeyUsage) -> Result<Self, Error> {
         let algorithms = AlgorithmSet::of(spec, usage);
         if algorithms.is_empty() {
-            return Err(Error::invalid_input(alloc::format!(
-                "a {spec} key cannot be used for {usage}; it can for {}",
-                crate::algorithm::Names(spec.usages())
-            )));
+            return Err(Error::invalid_input(spec.misuse(usage)));
         }
         Ok(Self { id, spec, usage, algorithms })
     }

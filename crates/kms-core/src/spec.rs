@@ -66,6 +66,19 @@ impl KeySpec {
         }
     }
 
+    /// For backends: that a key of this type can be for `usage`.
+    ///
+    /// # Errors
+    /// `Unsupported` if it cannot, with what it can be for.
+    pub fn check_usage(self, usage: KeyUsage) -> Result<(), Error> {
+        if self.usages().contains(&usage) { Ok(()) } else { Err(Error::unsupported(self.misuse(usage))) }
+    }
+
+    /// Why there is no key of this type for `usage`.
+    pub(crate) fn misuse(self, usage: KeyUsage) -> alloc::string::String {
+        alloc::format!("a {self} key cannot be used for {usage}; it can for {}", Names(self.usages()))
+    }
+
     /// Whether the key has a public half.
     #[must_use]
     pub const fn is_asymmetric(self) -> bool {
@@ -123,10 +136,19 @@ impl KeySpec {
     /// The length in bytes of an ECDSA signature in its fixed form `r || s`, for the elliptic curve keys.
     #[must_use]
     pub const fn fixed_signature_len(self) -> Option<usize> {
+        match self.coordinate_len() {
+            Some(len) => Some(2 * len),
+            None => None,
+        }
+    }
+
+    /// The length in bytes of a coordinate, for the elliptic curve keys: that of `r`, of `s`, and of a shared secret.
+    #[must_use]
+    pub const fn coordinate_len(self) -> Option<usize> {
         match self {
-            Self::EccNistP256 | Self::EccSecgP256k1 => Some(64),
-            Self::EccNistP384 => Some(96),
-            Self::EccNistP521 => Some(132),
+            Self::EccNistP256 | Self::EccSecgP256k1 => Some(32),
+            Self::EccNistP384 => Some(48),
+            Self::EccNistP521 => Some(66),
             _ => None,
         }
     }

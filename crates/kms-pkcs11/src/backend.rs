@@ -342,15 +342,6 @@ fn object_id(id: MaterialId) -> Vec<u8> {
     [&id.key.as_bytes()[..], &id.generation.to_be_bytes()].concat()
 }
 
-/// Whether there can be such keys at all.
-fn fits(spec: KeySpec, usage: KeyUsage) -> Result<(), Error> {
-    if spec.usages().contains(&usage) {
-        return Ok(());
-    }
-    let usages = spec.usages().iter().map(|usage| usage.as_str()).collect::<Vec<_>>().join(", ");
-    Err(Error::unsupported(format!("a {spec} key cannot be used for {usage}; it can for {usages}")))
-}
-
 fn occupied(at: &Locator) -> Error {
     Error::invalid_input(format!("another key is at {at}"))
 }
@@ -373,7 +364,7 @@ impl Backend for Pkcs11Backend {
     }
 
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
-        fits(spec, usage)?;
+        spec.check_usage(usage)?;
         // Some tokens show a key while it is being made, with half of its attributes.
         let _one_at_a_time = self.one_at_a_time(call)?;
         match self.open(at, call) {
@@ -403,7 +394,7 @@ impl Backend for Pkcs11Backend {
         material: KeyMaterial,
         call: &Call,
     ) -> Result<Arc<dyn MasterKey>, Error> {
-        fits(spec, usage)?;
+        spec.check_usage(usage)?;
         let material = Checked::new(spec, material)?;
         let _one_at_a_time = self.one_at_a_time(call)?;
         match self.open(at, call) {

@@ -32,30 +32,24 @@ pub(crate) enum Checked {
 
 impl Checked {
     pub(crate) fn new(spec: KeySpec, material: KeyMaterial) -> Result<Self, Error> {
-        match (material, spec.material_len()) {
-            (KeyMaterial::Raw(secret), Some(lengths)) if lengths.contains(&secret.len()) => Ok(Self::Secret(secret)),
-            (KeyMaterial::Raw(_), Some(lengths)) => Err(Error::invalid_input(format!(
-                "the material of a {spec} key has {} to {} bytes",
-                lengths.start(),
-                lengths.end()
-            ))),
-            (KeyMaterial::Pkcs8(der), None) => {
-                let public = if spec.is_rsa() {
-                    RsaPrivateKey::from_pkcs8(der.expose()).map(|key| key.public_key()).and_then(|public| {
-                        let fits = public.spec() == spec;
-                        if fits { public.to_spki() } else { Err(Error::invalid_input("an RSA key of another size")) }
-                    })
-                } else {
-                    EccPrivateKey::from_pkcs8(spec, der.expose()).and_then(|key| key.public_key().to_spki())
-                };
-                match public {
-                    Ok(public) => Ok(Self::Private(der, public)),
-                    Err(error) => Err(KeyMaterial::Pkcs8(der).misfit(spec, error)),
-                }
+        material.check_form(spec)?;
+        let public = match &material {
+            KeyMaterial::Pkcs8(der) if spec.is_rsa() => {
+                RsaPrivateKey::from_pkcs8(der.expose()).map(|key| key.public_key()).and_then(|public| {
+                    let fits = public.spec() == spec;
+                    if fits { public.to_spki() } else { Err(Error::invalid_input("an RSA key of another size")) }
+                })
             }
-            _ => Err(Error::invalid_input(
-                "symmetric and HMAC keys are imported as raw bytes, RSA and elliptic curve keys as PKCS#8",
-            )),
+            KeyMaterial::Pkcs8(der) => {
+                EccPrivateKey::from_pkcs8(spec, der.expose()).and_then(|key| key.public_key().to_spki())
+            }
+            _ => Ok(Vec::new()),
+        };
+        let public = public.map_err(|error| material.misfit(spec, error))?;
+        match material {
+            KeyMaterial::Raw(secret) => Ok(Self::Secret(secret)),
+            KeyMaterial::Pkcs8(der) => Ok(Self::Private(der, public)),
+            _ => Err(Error::unsupported("key material of a kind that this version does not know")),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use kms_core::primitives::rsa::RsaPublicKey;
 use kms_core::{
-    Call, CiphertextBlob, EncryptionAlgorithm, EncryptionContext, Error, ErrorKind, KeyInfo, KeySpec, MacAlgorithm,
-    MasterKey, Secret, SigningAlgorithm, SystemRandom, blob,
+    Call, CiphertextBlob, EncryptionAlgorithm, EncryptionContext, Error, ErrorKind, KeyAgreementAlgorithm, KeyInfo,
+    MacAlgorithm, MasterKey, Secret, SigningAlgorithm, SystemRandom, blob,
 };
 use parking_lot::{Mutex, RwLock};
 
@@ -377,13 +377,8 @@ impl MasterKey for Pkcs11Key {
     }
 
     fn agree(&self, peer: &[u8], call: &Call) -> Result<Secret, Error> {
-        let len = match self.info.spec {
-            _ if !self.info.algorithms.contains(kms_core::KeyAgreementAlgorithm::Ecdh) => return Err(wrong_kind()),
-            KeySpec::EccNistP256 => 32,
-            KeySpec::EccNistP384 => 48,
-            KeySpec::EccNistP521 => 66,
-            _ => return Err(wrong_kind()),
-        };
+        let allowed = self.info.algorithms.contains(KeyAgreementAlgorithm::Ecdh);
+        let len = self.info.spec.coordinate_len().filter(|_| allowed).ok_or_else(wrong_kind)?;
         let point = point::uncompressed(peer)?;
         self.shared.run(call, move |attempt, key| attempt.agree(key, &point, len))
     }

@@ -34,16 +34,6 @@ impl SoftBackend {
         Locator::new(id, alloc::format!("soft:{id}"))
     }
 
-    /// Before anything is made: an RSA key takes seconds.
-    fn needs(&self, spec: KeySpec, usage: KeyUsage) -> Result<(), Error> {
-        let usages = self.supported.iter().filter(|one| one.spec == spec).map(|one| one.usage);
-        if usages.clone().any(|one| one == usage) {
-            return Ok(());
-        }
-        let usages = usages.map(KeyUsage::as_str).collect::<Vec<_>>().join(", ");
-        Err(Error::unsupported(alloc::format!("a {spec} key cannot be used for {usage}; it can for {usages}")))
-    }
-
     fn find(&self, id: MaterialId) -> Option<Arc<SoftKey>> {
         self.keys.read().get(&id).cloned()
     }
@@ -97,7 +87,8 @@ impl Backend for SoftBackend {
     }
 
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, _call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
-        self.needs(spec, usage)?;
+        // Before anything is made: an RSA key takes seconds.
+        spec.check_usage(usage)?;
         let key = match self.find(at.id()) {
             Some(key) => key,
             None => {
@@ -127,7 +118,7 @@ impl Backend for SoftBackend {
         material: KeyMaterial,
         _call: &Call,
     ) -> Result<Arc<dyn MasterKey>, Error> {
-        self.needs(spec, usage)?;
+        spec.check_usage(usage)?;
         let material = Material::import(spec, material)?;
         let key = self.insert_new(SoftKey::new(at.id(), spec, usage, material, self.random.clone())?)?;
         Ok(key)

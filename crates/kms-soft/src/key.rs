@@ -36,27 +36,21 @@ impl Material {
     }
 
     pub(crate) fn import(spec: KeySpec, material: KeyMaterial) -> Result<Self, Error> {
-        match (material, spec.material_len()) {
-            (KeyMaterial::Raw(secret), Some(lengths)) if lengths.contains(&secret.len()) => Ok(Self::Raw(secret)),
-            (KeyMaterial::Raw(_), Some(lengths)) => Err(Error::invalid_input(alloc::format!(
-                "the material of a {spec} key has {} to {} bytes",
-                lengths.start(),
-                lengths.end()
-            ))),
-            (KeyMaterial::Pkcs8(der), None) if spec.is_rsa() => {
-                let misfit = |error| KeyMaterial::Pkcs8(Secret::copy_from(der.expose())).misfit(spec, error);
-                match RsaPrivateKey::from_pkcs8(der.expose()).map_err(misfit)? {
-                    key if key.public_key().spec() == spec => Ok(Self::Rsa(Box::new(key))),
-                    _ => Err(misfit(Error::new(ErrorKind::Internal))),
-                }
-            }
-            (KeyMaterial::Pkcs8(der), None) => EccPrivateKey::from_pkcs8(spec, der.expose())
-                .map(Self::Ecc)
-                .map_err(|error| KeyMaterial::Pkcs8(der).misfit(spec, error)),
-            _ => Err(Error::invalid_input(
-                "symmetric and HMAC keys are imported as raw bytes, RSA and elliptic curve keys as PKCS#8",
-            )),
-        }
+        material.check_form(spec)?;
+        let material = match material {
+            KeyMaterial::Raw(secret) => return Ok(Self::Raw(secret)),
+            private => private,
+        };
+        let read = match &material {
+            KeyMaterial::Pkcs8(der) if spec.is_rsa() => match RsaPrivateKey::from_pkcs8(der.expose()) {
+                Ok(key) if key.public_key().spec() == spec => Ok(Self::Rsa(Box::new(key))),
+                Ok(_) => Err(wrong_kind()),
+                Err(error) => Err(error),
+            },
+            KeyMaterial::Pkcs8(der) => EccPrivateKey::from_pkcs8(spec, der.expose()).map(Self::Ecc),
+            _ => Err(wrong_kind()),
+        };
+        read.map_err(|error| material.misfit(spec, error))
     }
 
     fn public_key(&self) -> Result<Option<Vec<u8>>, Error> {
