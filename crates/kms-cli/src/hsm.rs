@@ -23,10 +23,6 @@ const USUAL_MODULES: &[&str] = &[
     "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so",
 ];
 
-/// What a token that refuses its PIN leaves to do.
-const WRONG_PIN: &str =
-    "The token refuses the PIN. It was tried once; most tokens lock themselves after a few wrong ones.";
-
 /// Which HSM, and how to log in.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HsmArguments {
@@ -70,11 +66,7 @@ impl HsmArguments {
         } else if uri.pin_source.is_none() {
             options = options.with_pin(PinSource::Ask(Arc::new(ask)));
         }
-        Token::connect(module, options).map_err(|error| {
-            let wrong_pin = error.detail().is_some_and(|detail| detail.starts_with("C_Login "));
-            let failure = Failure::from(error);
-            if wrong_pin { failure.hint(WRONG_PIN) } else { failure }
-        })
+        Ok(Token::connect(module, options)?)
     }
 
     /// Where the records of a token's wrapped keys are. Each token has a folder of its own, so that names of one do not

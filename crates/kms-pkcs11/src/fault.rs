@@ -15,6 +15,9 @@ pub(crate) enum Remedy {
     Handle,
     /// The token or the module is gone: initialise the module anew.
     Module,
+    /// The token is not there, or not ready, and has not been since the module was first asked: look again with the
+    /// module initialised anew, a few times. Another process may be writing to it just now.
+    Absent,
     /// Either the input is bad or the device: which of the two cannot be seen from the code.
     Doubt,
     /// Too much at once: wait.

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fmt;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use kms_core::{Error, ErrorKind};
-use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::fault::{Fault, describe};
 use crate::raw::{self, Raw};
@@ -35,7 +36,12 @@ pub struct Module {
     gate: RwLock<()>,
     /// Counts the initialisations. Sessions and handles die with the one they are of.
     generation: AtomicU64,
+    /// The logins there are, with all tokens of the module.
+    connections: AtomicUsize,
 }
+
+/// Counts a login of a module as long as it lives.
+pub(crate) struct InUse(Arc<Module>);
 
 /// Leave to call into a module: while one lives, the module stays initialised.
 pub(crate) struct Entered<'a> {
@@ -82,8 +88,16 @@ impl Module {
                 ));
             }
         };
-        let (gate, generation) = (RwLock::new(()), AtomicU64::new(1));
-        let module = Arc::new(Self { path: path.clone(), parameter, pkcs11, raw, ours, gate, generation });
+        let module = Arc::new(Self {
+            path: path.clone(),
+            parameter,
+            pkcs11,
+            raw,
+            ours,
+            gate: RwLock::new(()),
+            generation: AtomicU64::new(1),
+            connections: AtomicUsize::new(0),
+        });
         loaded.insert(path, module.clone());
         Ok(module)
     }
@@ -137,24 +151,56 @@ impl Module {
         if self.generation.load(Ordering::Acquire) != seen {
             return Ok(());
         }
+        self.initialise_anew(&gate)
+    }
+
+    /// Does what [`restart`](Self::restart) does if it disturbs nobody: false if the module is in use.
+    pub(crate) fn restart_unused(&self, seen: u64, deadline: Instant) -> bool {
+        let unused = || self.ours && self.connections.load(Ordering::Acquire) == 0;
+        if !unused() {
+            return false;
+        }
+        let Some(gate) = self.gate.try_write_until(deadline) else { return false };
+        self.generation.load(Ordering::Acquire) != seen || (unused() && self.initialise_anew(&gate).is_ok())
+    }
+
+    fn initialise_anew(&self, _gate: &RwLockWriteGuard<'_, ()>) -> Result<(), Error> {
         // A module whose device is gone may fail to say goodbye.
         let _already_gone = self.pkcs11.clone().finalize();
         self.generation.fetch_add(1, Ordering::AcqRel);
-        let done = match raw::initialize(&self.pkcs11, self.parameter.as_deref()) {
+        match raw::initialize(&self.pkcs11, self.parameter.as_deref()) {
             Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
             Err(error) => {
                 let Fault { error, .. } = error.into();
                 Err(Error::with_detail(ErrorKind::Disconnected, error.to_string()))
             }
-        };
-        drop(gate);
-        done
+        }
+    }
+
+    /// Says that there is a login, until what is returned is dropped.
+    pub(crate) fn in_use(self: &Arc<Self>) -> InUse {
+        self.connections.fetch_add(1, Ordering::AcqRel);
+        InUse(self.clone())
     }
 
     /// How often the module was initialised in this process.
     #[must_use]
     pub fn initialisations(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+}
+
+impl Deref for InUse {
+    type Target = Module;
+
+    fn deref(&self) -> &Module {
+        &self.0
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

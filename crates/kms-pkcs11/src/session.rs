@@ -1,7 +1,6 @@
 //! Sessions: a bounded number of them to one token, under one login.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use kms_core::{Error, ErrorKind};
 use parking_lot::{Condvar, MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::fault::{Fault, Remedy};
-use crate::module::Module;
+use crate::module::InUse;
 
 /// How long a new connection waits for the calls of the one before it.
 const QUIET: Duration = Duration::from_secs(1);
@@ -33,7 +32,7 @@ pub(crate) struct Connection {
     pub(crate) slot: Slot,
     /// Whether the token wanted a login.
     pub(crate) logged_in: bool,
-    module: Arc<Module>,
+    module: InUse,
     /// Keeps the login, which a token forgets with its last session, and owns the session objects that are keys.
     keeper: Mutex<Option<Session>>,
     pool: Mutex<Pool>,
@@ -58,7 +57,7 @@ impl Connection {
         generation: u64,
         slot: Slot,
         logged_in: bool,
-        module: Arc<Module>,
+        module: InUse,
         keeper: Session,
         limit: usize,
     ) -> Self {
@@ -187,8 +186,8 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let sessions = self.pool.get_mut().idle.drain(..).chain(self.keeper.get_mut().take());
-        // After the module was initialised anew, or another connection was made, the numbers of these sessions may be those of others: closing them
-        // would close those.
+        // After the module was initialised anew, or another connection was made, the numbers of these sessions may be
+        // those of others: closing them would close those.
         let superseded = *self.superseded.get_mut();
         match self.module.enter_now().filter(|entered| entered.generation == self.generation && !superseded) {
             Some(_entered) => sessions.for_each(drop),

@@ -8,10 +8,11 @@ use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::{Limit, Slot, TokenInfo};
+use cryptoki::types::AuthPin;
 use kms_core::{Call, Error, ErrorKind};
 use parking_lot::Mutex;
 
-use crate::fault::{Fault, Remedy};
+use crate::fault::{Fault, Remedy, describe};
 use crate::module::Module;
 use crate::pin::PinSource;
 use crate::raw::Raw;
@@ -107,8 +108,12 @@ struct Tries {
     handle: u32,
     doubt: u32,
     module: u32,
+    absent: u32,
     wait: u32,
 }
+
+/// How often a token that has never been there is looked for again: for a third of a second in all.
+const LOOKS: u32 = 5;
 
 impl Token {
     /// Reaches the token and logs in.
@@ -197,7 +202,7 @@ impl Token {
                     self.forget(&connection);
                 }
                 // What did not verify, and what the token cannot do, says nothing against the session.
-                Remedy::Handle | Remedy::Refusal | Remedy::None => {}
+                Remedy::Handle | Remedy::Absent | Remedy::Refusal | Remedy::None => {}
             }
             if fault.remedy == Remedy::Session {
                 connection.close_idle();
@@ -220,6 +225,7 @@ impl Token {
             Remedy::Handle => (&mut tries.handle, 2),
             Remedy::Doubt => (&mut tries.doubt, 4),
             Remedy::Module => (&mut tries.module, u32::MAX),
+            Remedy::Absent => (&mut tries.absent, LOOKS),
             Remedy::Wait => (&mut tries.wait, u32::MAX),
             Remedy::Refusal | Remedy::None => return Err(error),
         };
@@ -250,6 +256,12 @@ impl Token {
                     done => done?,
                 }
             }
+            Remedy::Absent => {
+                pause(count - 1, deadline, &error)?;
+                if !self.module.restart_unused(generation, deadline) {
+                    return Err(error);
+                }
+            }
             Remedy::Wait => pause(count - 1, deadline, &error)?,
             _ => {}
         }
@@ -272,11 +284,7 @@ impl Token {
             return Ok(current.clone());
         }
         if let Some(refused) = &state.refused {
-            return Err(Error::with_detail(
-                ErrorKind::Unauthorized,
-                format!("{refused}; it is not tried again, so that the token does not lock itself"),
-            )
-            .into());
+            return Err(Error::with_detail(ErrorKind::Unauthorized, refused.clone()).into());
         }
         let (slot, info) = match self.find(state.epochs > 0) {
             Ok(found) => found,
@@ -292,10 +300,10 @@ impl Token {
             previous.retire(deadline);
         }
         let keeper = self.module.pkcs11().open_rw_session(slot)?;
-        match self.log_in(&keeper, &info) {
-            Ok(()) => {}
-            Err(fault) => {
-                if fault.error.kind() == ErrorKind::Unauthorized && fault.error.detail().is_some_and(from_token) {
+        if info.login_required() {
+            let pin = self.pin(&info)?;
+            if let Err(fault) = log_in(&keeper, pin.as_ref(), &info) {
+                if fault.error.kind() == ErrorKind::Unauthorized && fault.remedy == Remedy::None {
                     state.refused = fault.error.detail().map(str::to_owned);
                 }
                 return Err(fault);
@@ -309,7 +317,7 @@ impl Token {
             _ => u64::MAX,
         };
         let limit = usize::try_from(limit.saturating_sub(1)).unwrap_or(usize::MAX).clamp(1, self.options.sessions);
-        let (login, module) = (info.login_required(), self.module.clone());
+        let (login, module) = (info.login_required(), self.module.in_use());
         let connection = Arc::new(Connection::new(state.epochs, generation, slot, login, module, keeper, limit));
         state.current = Some(connection.clone());
         Ok(connection)
@@ -344,7 +352,7 @@ impl Token {
             let there = if others.is_empty() { "none".into() } else { others.join(", ") };
             Fault {
                 // A token that was there comes back only to a module that is initialised anew.
-                remedy: if was_there { Remedy::Module } else { Remedy::None },
+                remedy: if was_there { Remedy::Module } else { Remedy::Absent },
                 error: Error::with_detail(
                     if was_there { ErrorKind::Disconnected } else { ErrorKind::KeyUnavailable },
                     format!("no token is {}; tokens there: {there}", self.options.uri.address()),
@@ -353,32 +361,42 @@ impl Token {
         })
     }
 
-    fn log_in(&self, session: &Session, info: &TokenInfo) -> Result<(), Fault> {
-        if !info.login_required() {
-            return Ok(());
-        }
+    /// The PIN, or nothing where the device asks for it itself.
+    fn pin(&self, info: &TokenInfo) -> Result<Option<AuthPin>, Error> {
         let label = info.label().trim_end();
-        let pin = match &self.options.pin {
-            Some(source) => source.read(label)?,
-            None if info.protected_authentication_path() => None,
-            None => {
-                return Err(Error::with_detail(
-                    ErrorKind::Unauthorized,
-                    format!("the token {label:?} wants a PIN: name a file with it, pin-source=file:/PATH"),
-                )
-                .into());
-            }
-        };
-        match session.login(UserType::User, pin.as_ref()) {
-            Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-            Err(error) => Err(error.into()),
+        match &self.options.pin {
+            Some(source) => source.read(label),
+            None if info.protected_authentication_path() => Ok(None),
+            None => Err(Error::with_detail(
+                ErrorKind::Unauthorized,
+                format!("the token {label:?} wants a PIN: name a file with it, pin-source=file:/PATH"),
+            )),
         }
     }
 }
 
-/// Whether the text is of a call to the token: only those count against the PIN.
-fn from_token(detail: &str) -> bool {
-    detail.starts_with("C_Login ")
+fn log_in(session: &Session, pin: Option<&AuthPin>, info: &TokenInfo) -> Result<(), Fault> {
+    let error = match session.login(UserType::User, pin) {
+        Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => return Ok(()),
+        Err(error) => error,
+    };
+    let (kind, label) = (ErrorKind::Unauthorized, info.label().trim_end());
+    let text = describe(&error);
+    if matches!(error, Pkcs11Error::Pkcs11(RvError::UserPinNotInitialized, _)) {
+        let error = Error::with_detail(kind, format!("{text}: the token {label:?} was never given a user PIN"));
+        return Err(Fault { remedy: Remedy::Absent, error });
+    }
+    let mut fault = Fault::from(error);
+    if fault.error.kind() == kind {
+        fault.error = Error::with_detail(
+            kind,
+            format!(
+                "{text}: the token {label:?} refuses the PIN. It was tried once; most tokens lock themselves after a \
+                 few wrong ones"
+            ),
+        );
+    }
+    Err(fault)
 }
 
 fn matches(uri: &Uri, info: &TokenInfo) -> bool {

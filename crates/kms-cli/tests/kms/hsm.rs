@@ -46,6 +46,23 @@ fn first_uses_at_once_make_one_key() {
     }
 }
 
+/// SoftHSM shows a token halfway, or not at all, to whoever starts while another process logs in.
+#[test]
+fn commands_at_once_do_not_miss_the_token() {
+    let desk = Desk::new();
+    desk.home.write("letter", "dear");
+    desk.ok(&["encrypt", "letter", "-o", "first"]);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                for _ in 0..12 {
+                    assert_eq!(desk.ok(&["decrypt", "-o", "-", "first"]).text(), "dear");
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn every_command_works_on_both_kinds_of_key() {
     let desk = Desk::new();

@@ -4,11 +4,12 @@ use cryptoki_sys::{
     CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED, CKR_FUNCTION_FAILED,
     CKR_GENERAL_ERROR, CKR_HOST_MEMORY, CKR_OPERATION_ACTIVE, CKR_SESSION_CLOSED, CKR_USER_NOT_LOGGED_IN,
 };
-use kms_core::Call;
-use kms_pkcs11::Residency;
-use test_tokens::Rule;
+use kms_core::{Call, ErrorKind};
+use kms_pkcs11::{Residency, Token, TokenOptions, Uri};
+use test_tokens::{Rule, Shim, softhsm};
 
 use crate::stand::{BOTH, Keys, Operation, Stand};
+use crate::support::{module, options};
 
 /// Lets every operation, with keys of each residency, meet the rules, all of which have to strike.
 fn heals(name: &str, rules: impl Fn(Operation) -> Vec<Rule>) {
@@ -129,4 +130,21 @@ fn every_step_of_a_reconnection_may_fail_once() {
             }
         }
     }
+}
+
+#[test]
+fn a_token_that_shows_itself_late() {
+    let shim = Shim::over(softhsm());
+    let module = module(shim.token());
+    let late = shim.add(Rule::remove_token().on("C_GetSlotList").times(2));
+    let token = Token::connect(module.clone(), options(shim.token())).unwrap();
+    assert_eq!(shim.strikes(late), 2);
+
+    // Looking for a token that is not there does not disturb one that is in use.
+    shim.forget();
+    let other: Uri = "pkcs11:token=another".parse().unwrap();
+    let error = Token::connect(module, TokenOptions::new(&other)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::KeyUnavailable);
+    assert_eq!((shim.calls("C_Initialize"), shim.calls("C_Finalize")), (0, 0));
+    drop(token);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cryptoki_sys::CKR_PIN_INCORRECT;
+use cryptoki_sys::{CKR_PIN_INCORRECT, CKR_USER_PIN_NOT_INITIALIZED};
 use kms_core::{Backend, Call, Error, ErrorKind, Secret};
 use kms_pkcs11::{PinSource, Pkcs11Backend, Residency, Token};
 use test_tokens::{Rule, Shim, softhsm};
@@ -79,4 +79,19 @@ fn a_refusal_whose_answer_is_lost_is_asked_for_once_more() {
     let error = Token::connect(module, options(shim.token()).with_pin(source)).unwrap_err();
     assert_unauthorized(&error, shim.token().pin());
     assert_eq!((shim.strikes(lost), shim.calls("C_Login")), (1, 2));
+}
+
+/// SoftHSM answers so while another process writes to the token; a token without a user PIN answers so for good.
+#[test]
+fn a_token_that_has_no_pin_yet_is_asked_again() {
+    let shim = Shim::over(softhsm());
+    let module = module(shim.token());
+    let unready = shim.add(Rule::fail(CKR_USER_PIN_NOT_INITIALIZED).on("C_Login"));
+    let error = Token::connect(module.clone(), options(shim.token())).unwrap_err();
+    assert_unauthorized(&error, shim.token().pin());
+    assert!(error.to_string().contains("was never given a user PIN"), "{error}");
+    assert!((2..10).contains(&shim.strikes(unready)));
+    shim.clear();
+    shim.add(Rule::fail(CKR_USER_PIN_NOT_INITIALIZED).on("C_Login").times(2));
+    Token::connect(module, options(shim.token())).unwrap();
 }
