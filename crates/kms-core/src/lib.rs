@@ -20,6 +20,7 @@ pub mod parse;
 pub mod primitives;
 pub mod public_key;
 pub mod random;
+pub mod records;
 pub mod secret;
 pub mod spec;
 mod stack;
@@ -40,5 +41,6 @@ pub use crate::public_key::PublicKey;
 #[cfg(feature = "getrandom")]
 pub use crate::random::SystemRandom;
 pub use crate::random::{Locked, RandomSource};
+pub use crate::records::{InMemory, Records};
 pub use crate::secret::Secret;
 pub use crate::spec::{KeySpec, KeyUsage};

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kms_core::{
-    AlgorithmSet, Backend, Call, Error, ErrorKind, KeyInfo, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey,
-    MaterialId, Supported,
+    AlgorithmSet, Backend, Call, Error, ErrorKind, InMemory, KeyInfo, KeyMaterial, KeySpec, KeyUsage, Locator,
+    MasterKey, MaterialId, Records, Supported,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -16,7 +16,6 @@ use crate::fault::Fault;
 use crate::import::{Checked, Way, bring_in};
 use crate::key::{Pkcs11Key, Place, Shared};
 use crate::object::{Described, LABEL_PREFIX, Symmetric, hmac_spec};
-use crate::records::{InMemory, Records};
 use crate::template::{Name, Optional, Purpose};
 use crate::token::Token;
 use crate::uri::Uri;

@@ -28,7 +28,7 @@ pub use crate::capability::{Capabilities, GcmBehaviour, Lack};
 pub use crate::key::Pkcs11Key;
 pub use crate::module::Module;
 pub use crate::pin::{AskPin, PinSource};
-pub use crate::records::{Directory, InMemory, Records};
+pub use crate::records::Directory;
 pub use crate::token::{Token, TokenOptions};
 pub use crate::uri::Uri;
 pub use crate::wrapped::KeyOrigin;

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use kms_core::{Error, ErrorKind, MaterialId, RandomSource, SystemRandom};
+use kms_core::{Error, ErrorKind, MaterialId, RandomSource, Records, SystemRandom};
 use parking_lot::Mutex;
-
-use crate::records::Records;
 
 /// Random 96-bit nonces of one key, counted. Blocks of the count are set aside durably before they are used, so that
 /// what a crash loses is nonces, not the count.
@@ -55,8 +53,7 @@ impl Nonces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::InMemory;
-    use kms_core::KeyId;
+    use kms_core::{InMemory, KeyId};
 
     #[test]
     fn the_bound_is_kept_over_restarts() {

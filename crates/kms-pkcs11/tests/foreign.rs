@@ -11,10 +11,10 @@ use cryptoki::object::Attribute;
 use cryptoki::session::Session;
 use cryptoki::types::Ulong;
 use kms_core::{
-    Backend, Call, EncryptionAlgorithm, EncryptionContext, ErrorKind, Key, KeyId, KeyUsage, Locator, MaterialId,
-    MessageType, SigningAlgorithm, SystemRandom,
+    Backend, Call, EncryptionAlgorithm, EncryptionContext, ErrorKind, InMemory, Key, KeyId, KeyUsage, Locator,
+    MaterialId, MessageType, Records, SigningAlgorithm, SystemRandom,
 };
-use kms_pkcs11::{InMemory, Pkcs11Backend, Records};
+use kms_pkcs11::Pkcs11Backend;
 use support::backend;
 
 fn aes(session: &Session, label: &str, len: usize) {
@@ -37,34 +37,9 @@ fn at(backend: &Pkcs11Backend, label: &str) -> Locator {
     Locator::new(MaterialId::from(KeyId::from_bytes([7; 16])), uri.to_string())
 }
 
-/// Records that others hold too.
-#[derive(Clone, Default)]
-struct SharedRecords(Arc<InMemory>);
-
-impl Records for SharedRecords {
-    fn get(&self, id: MaterialId) -> Result<Option<Vec<u8>>, kms_core::Error> {
-        self.0.get(id)
-    }
-    fn insert(&self, id: MaterialId, record: &[u8]) -> Result<(), kms_core::Error> {
-        self.0.insert(id, record)
-    }
-    fn remove(&self, id: MaterialId) -> Result<(), kms_core::Error> {
-        self.0.remove(id)
-    }
-    fn list(&self) -> Result<Vec<MaterialId>, kms_core::Error> {
-        self.0.list()
-    }
-    fn reserve_nonces(&self, id: MaterialId, nonces: u64, most: u64) -> Result<Option<u64>, kms_core::Error> {
-        self.0.reserve_nonces(id, nonces, most)
-    }
-    fn reserved_nonces(&self, id: MaterialId) -> Result<u64, kms_core::Error> {
-        self.0.reserved_nonces(id)
-    }
-}
-
 fn direct(token: test_tokens::Token) {
     let (token, backend) = backend(token);
-    let records = SharedRecords::default();
+    let records = Arc::new(InMemory::default());
     let backend = backend.with_records(records.clone());
     let bare = token.open();
     aes(&bare.session, "legacy", 32);
@@ -103,7 +78,7 @@ fn direct(token: test_tokens::Token) {
     assert_eq!(last.decrypt(&blob, &context, &call).unwrap().expose(), b"payload", "it still decrypts");
 }
 
-fn backend_over(other: &Pkcs11Backend, records: SharedRecords) -> Pkcs11Backend {
+fn backend_over(other: &Pkcs11Backend, records: Arc<InMemory>) -> Pkcs11Backend {
     Pkcs11Backend::new(other.token().clone()).with_records(records)
 }
 

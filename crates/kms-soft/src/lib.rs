@@ -13,6 +13,7 @@ mod key;
 #[cfg(feature = "std")]
 pub mod keyring;
 mod sealed;
+mod stored;
 mod wire;
 
 pub use crate::backend::SoftBackend;
@@ -20,3 +21,4 @@ pub use crate::key::SoftKey;
 #[cfg(feature = "std")]
 pub use crate::keyring::{Keyring, RootKey};
 pub use crate::sealed::SealedKey;
+pub use crate::stored::SealedBackend;

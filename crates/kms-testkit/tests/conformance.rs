@@ -1,7 +1,11 @@
 //! The conformance suite on the backends of the workspace.
 
-use kms_core::{Backend, EncryptionAlgorithm, KeySpec, KeyUsage, SystemRandom};
-use kms_soft::SoftBackend;
+#![expect(clippy::std_instead_of_alloc, reason = "a test has std")]
+
+use std::sync::Arc;
+
+use kms_core::{Backend, Call, EncryptionAlgorithm, InMemory, Key, KeyId, KeySpec, KeyUsage, Records, SystemRandom};
+use kms_soft::{SealedBackend, SoftBackend};
 use kms_testkit::conformance::{self, Subject};
 
 fn soft(backend: &SoftBackend) -> Subject<'_> {
@@ -21,6 +25,23 @@ fn keys_in_memory_conform() {
     let tried = |check: &str| report.passed.iter().filter(|passed| passed.check == check).count();
     assert_eq!(tried("algorithms: every one that is advertised works"), backend.supported().len());
     assert_eq!(format!("{backend:?}"), "SoftBackend(0 keys)", "the suite cleans up");
+}
+
+#[test]
+fn keys_in_records_conform() {
+    let memory = SoftBackend::new(SystemRandom);
+    let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
+    let root = memory.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &Call::default()).unwrap();
+    let records = Arc::new(InMemory::default());
+    let backend = SealedBackend::new(Key::new(root), records.clone(), SystemRandom).unwrap();
+    let subject = Subject::new("sealed", &backend, SealedBackend::locator)
+        .with_slow([KeySpec::Rsa3072, KeySpec::Rsa4096])
+        .with_destroyed_keys_usable("a handle holds the unsealed key; its record is gone")
+        .with_texts(|| vec![format!("{backend:?}"), format!("{records:?}")]);
+    let report = conformance::run(&subject);
+    println!("{report}");
+    report.assert_passed();
+    assert!(records.list().unwrap().is_empty(), "the suite cleans up");
 }
 
 #[test]

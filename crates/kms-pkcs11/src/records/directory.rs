@@ -5,9 +5,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kms_core::{Error, ErrorKind, KeyId, MaterialId};
+use kms_core::{Error, ErrorKind, KeyId, MaterialId, Records};
 
-use super::{Records, occupied};
+use super::occupied;
 
 /// The longest record that is read, in bytes.
 const MAX_RECORD: u64 = 16 * 1024;
