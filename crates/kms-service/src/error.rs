@@ -1,0 +1,207 @@
+//! The errors of the AWS KMS API: one table from exception to HTTP status and retryability.
+
+use core::fmt;
+use std::borrow::Cow;
+
+/// Whose fault an exception is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the API knows two")]
+pub enum Fault {
+    /// The request's: HTTP 400.
+    Sender,
+    /// The service's: HTTP 500 or 503.
+    Receiver,
+}
+
+macro_rules! exceptions {
+    ($($(#[$meta:meta])* $name:ident $status:literal $retry:literal,)+) => {
+        /// The exceptions of the AWS KMS API.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Exception { $($(#[$meta])* $name,)+ }
+
+        impl Exception {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The name on the wire (`__type`): the variant's, with `Exception` at the end.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => concat!(stringify!($name), "Exception"),)+ }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)+ }
+            }
+
+            /// Whether the same request may pass later, unchanged.
+            #[must_use]
+            pub const fn is_retryable(self) -> bool {
+                match self { $(Self::$name => $retry,)+ }
+            }
+        }
+    };
+}
+
+exceptions! {
+    /// The caller may not do this.
+    AccessDenied 400 false,
+    /// There is one with that name.
+    AlreadyExists 400 false,
+    /// A rotation is too close to the one before.
+    Conflict 400 false,
+    /// Keys are in the custom key store.
+    CustomKeyStoreHasCMKs 400 false,
+    /// The custom key store is not connected, or not disconnected.
+    CustomKeyStoreInvalidState 400 false,
+    /// A custom key store has the name.
+    CustomKeyStoreNameInUse 400 false,
+    /// There is no such custom key store.
+    CustomKeyStoreNotFound 400 false,
+    /// Something the service depends on did not answer in time.
+    DependencyTimeout 503 true,
+    /// The key is disabled.
+    Disabled 400 false,
+    /// `DryRun` was set, and all checks passed.
+    DryRunOperation 412 false,
+    /// The import token is too old.
+    ExpiredImportToken 400 false,
+    /// The ciphertext is of another key than the one named.
+    IncorrectKey 400 false,
+    /// The imported material is not what was imported before.
+    IncorrectKeyMaterial 400 false,
+    /// Not a name that an alias can have.
+    InvalidAliasName 400 false,
+    /// Not an ARN, or one of something else.
+    InvalidArn 400 false,
+    /// The ciphertext or its context is not right. Nothing more is said.
+    InvalidCiphertext 400 false,
+    /// Not a grant id.
+    InvalidGrantId 400 false,
+    /// Not a grant token, or one of a grant that is gone.
+    InvalidGrantToken 400 false,
+    /// The import token is not one, or of another key.
+    InvalidImportToken 400 false,
+    /// The key is for other operations.
+    InvalidKeyUsage 400 false,
+    /// The marker is not one that was handed out.
+    InvalidMarker 400 false,
+    /// The key's state does not allow this.
+    KMSInvalidState 400 false,
+    /// The MAC is not the message's.
+    KMSInvalidMac 400 false,
+    /// The signature is not the message's.
+    KMSInvalidSignature 400 false,
+    /// A fault of the service.
+    KMSInternal 500 true,
+    /// The key's backend does not answer.
+    KeyUnavailable 500 true,
+    /// A resource quota is used up.
+    LimitExceeded 400 false,
+    /// The policy is not one, or locks its author out.
+    MalformedPolicyDocument 400 false,
+    /// There is no such key, alias or grant.
+    NotFound 400 false,
+    /// A tag is not one.
+    Tag 400 false,
+    /// Too many requests.
+    Throttling 400 true,
+    /// The service does not do that with this key.
+    UnsupportedOperation 400 false,
+    /// A member of the request has a wrong value.
+    Validation 400 false,
+}
+
+impl Exception {
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(self) -> Fault {
+        if self.status() >= 500 { Fault::Receiver } else { Fault::Sender }
+    }
+
+    /// The code that botocore and the audit trail know it by: [`as_str`](Self::as_str), but `AccessDenied` in the trail.
+    #[must_use]
+    pub const fn trail_code(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "AccessDenied",
+            other => other.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a request failed: an exception, and a text where AWS has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KmsError {
+    exception: Exception,
+    message: Option<Cow<'static, str>>,
+}
+
+impl KmsError {
+    /// An exception without a text.
+    #[must_use]
+    pub const fn new(exception: Exception) -> Self {
+        Self { exception, message: None }
+    }
+
+    /// An exception with a text.
+    #[must_use]
+    pub fn with(exception: Exception, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { exception, message: Some(message.into()) }
+    }
+
+    /// [`Exception::Validation`] with a text.
+    #[must_use]
+    pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::with(Exception::Validation, message)
+    }
+
+    /// The exception.
+    #[must_use]
+    pub const fn exception(&self) -> Exception {
+        self.exception
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+}
+
+impl fmt::Display for KmsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.exception)?;
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for KmsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_consistent() {
+        for &exception in Exception::ALL {
+            assert!(exception.as_str().ends_with("Exception"));
+            assert!(matches!(exception.status(), 400 | 412 | 500 | 503), "{exception}");
+            if exception.fault() == Fault::Receiver {
+                assert!(exception.is_retryable(), "{exception}");
+            }
+        }
+        assert_eq!(Exception::KMSInvalidMac.as_str(), "KMSInvalidMacException");
+        assert!(Exception::Throttling.is_retryable());
+    }
+}
