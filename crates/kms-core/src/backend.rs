@@ -151,6 +151,9 @@ pub trait Backend: Send + Sync {
     /// What keys can be made here, and what they can do.
     fn supported(&self) -> &[Supported];
 
+    /// Where the key `id` is, or would be made, if nobody says otherwise.
+    fn locator(&self, id: MaterialId) -> Locator;
+
     /// Makes a key. If one with the same locator, spec and usage is there, it is the answer.
     ///
     /// # Errors

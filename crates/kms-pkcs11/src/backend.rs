@@ -362,6 +362,10 @@ impl Backend for Pkcs11Backend {
         })
     }
 
+    fn locator(&self, id: MaterialId) -> Locator {
+        Self::locator(self, id)
+    }
+
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
         spec.check_usage(usage)?;
         // Some tokens show a key while it is being made, with half of its attributes.

@@ -86,6 +86,10 @@ impl Backend for SoftBackend {
         &self.supported
     }
 
+    fn locator(&self, id: MaterialId) -> Locator {
+        Self::locator(id)
+    }
+
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, _call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
         // Before anything is made: an RSA key takes seconds.
         spec.check_usage(usage)?;

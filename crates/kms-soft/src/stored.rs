@@ -66,6 +66,10 @@ impl Backend for SealedBackend {
         &self.supported
     }
 
+    fn locator(&self, id: MaterialId) -> Locator {
+        Self::locator(id)
+    }
+
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
         spec.check_usage(usage)?;
         let found = match self.find(at, call)? {

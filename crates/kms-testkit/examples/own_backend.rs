@@ -59,6 +59,10 @@ impl Backend for Derived {
         &self.supported
     }
 
+    fn locator(&self, id: MaterialId) -> Locator {
+        Self::locator(id)
+    }
+
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, _: &Call) -> Result<Arc<dyn MasterKey>, Error> {
         if (spec, usage) != (SPEC, USAGE) {
             return Err(Error::unsupported(format!("keys here are {SPEC} for {USAGE}")));

@@ -62,6 +62,10 @@ impl Backend for Flawed {
         &self.supported
     }
 
+    fn locator(&self, id: MaterialId) -> Locator {
+        self.inner.locator(id)
+    }
+
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
         if spec != SPEC || usage != USAGE {
             return Err(Error::unsupported("no such keys here"));

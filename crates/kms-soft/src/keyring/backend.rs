@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 use std::time::SystemTime;
 
-use kms_core::{Backend, Call, Error, Key, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey, Supported};
+use kms_core::{Backend, Call, Error, Key, KeyMaterial, KeySpec, KeyUsage, Locator, MasterKey, MaterialId, Supported};
 
 use super::contents::{GenerationRecord, Origin};
 use super::opened::{Keyring, random};
@@ -45,6 +45,10 @@ impl Keyring {
 impl Backend for Keyring {
     fn supported(&self) -> &[Supported] {
         &self.supported
+    }
+
+    fn locator(&self, id: MaterialId) -> Locator {
+        Self::locator(id)
     }
 
     fn create(&self, at: &Locator, spec: KeySpec, usage: KeyUsage, call: &Call) -> Result<Arc<dyn MasterKey>, Error> {
