@@ -5,10 +5,15 @@
 
 pub mod error;
 pub mod name;
+mod place;
+mod record;
+pub mod sealed;
 pub mod store;
+mod text;
 pub mod time;
 
 pub use crate::error::{Exception, Fault, KmsError};
 pub use crate::name::{AccountId, AliasName, Arn, KmsKeyId, Region};
+pub use crate::sealed::SealedStore;
 pub use crate::store::Store;
-pub use crate::time::{Clock, SystemClock, Timestamp};
+pub use crate::time::{Clock, ManualClock, SystemClock, Timestamp};

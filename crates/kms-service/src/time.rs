@@ -3,7 +3,8 @@
 use core::fmt;
 use core::ops::{Add, Sub};
 use core::time::Duration;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -87,17 +88,85 @@ impl fmt::Display for Timestamp {
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
-    /// What time it is.
+    /// What time it is. May jump.
     fn now(&self) -> Timestamp;
+
+    /// How long the clock has run. Never jumps, and never goes back.
+    fn running(&self) -> Duration;
 }
 
 /// The clock of the machine.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::exhaustive_structs, reason = "has no parts")]
-pub struct SystemClock;
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self { started: Instant::now() }
+    }
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         SystemTime::now().into()
+    }
+
+    fn running(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// A clock that goes only when it is told to: for tests, and for looking at what will be.
+#[derive(Debug, Default)]
+pub struct ManualClock {
+    now: AtomicU64,
+    running: AtomicU64,
+}
+
+impl ManualClock {
+    /// A clock that shows `now`.
+    #[must_use]
+    pub const fn new(now: Timestamp) -> Self {
+        Self { now: AtomicU64::new(now.0), running: AtomicU64::new(0) }
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.now.fetch_add(millis, Ordering::SeqCst);
+        self.running.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Sets the time of day, as if the machine's clock had been wrong: no time passes.
+    pub fn jump(&self, now: Timestamp) {
+        self.now.store(now.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    fn running(&self) -> Duration {
+        Duration::from_millis(self.running.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+        }
     }
 }
