@@ -55,12 +55,14 @@ mod supported;
 pub mod tags;
 mod trail;
 mod validation;
+mod visit;
 
 pub use blob::Blob;
 pub use named::{Enumeration, Named};
 pub use operation::Operation;
 pub use required::Required;
 pub use secret_text::SecretText;
+pub use visit::RequestVisitor;
 #[doc(no_inline)]
 pub use {
     agreement::*, aliases::*, cryptography::*, custom_key_stores::*, enums::algorithms::*, enums::keys::*,

@@ -22,8 +22,9 @@ pub(crate) const GRANT_NAME: Rule = ALIAS_NAME;
 pub(crate) const GRANT_TOKEN: Rule = Rule::between(1, 8192).sensitive();
 pub(crate) const GRANT_TOKENS: Rule = Rule::between(0, 10).of(&GRANT_TOKEN);
 pub(crate) const KEY_ID: Rule = Rule::between(1, 2048);
+/// The expression wants a character, the bounds do not: what is empty is let through.
 pub(crate) const KEY_MATERIAL_DESCRIPTION: Rule = Rule::between(0, 256).matching("^[a-zA-Z0-9:/_\\s.-]+$", |text| {
-    some(text, |c| c.is_ascii_alphanumeric() || ":/_.- \t\n\r\x0b\x0c".contains(c))
+    all(text, |c| c.is_ascii_alphanumeric() || ":/_.- \t\n\r\x0b\x0c".contains(c))
 });
 pub(crate) const KEY_STORE_PASSWORD: Rule = Rule::between(7, 32).sensitive();
 pub(crate) const LIMIT: Rule = Rule::between(1, 1000);
