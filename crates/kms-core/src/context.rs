@@ -41,15 +41,26 @@ impl EncryptionContext {
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a key given twice, a reserved key, or
     /// more than 65,535 bytes.
     pub fn new<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error> {
+        let context = Self::with_reserved(pairs)?;
+        match context.pairs.keys().find(|key| key.starts_with(RESERVED_PREFIX)) {
+            None => Ok(context),
+            Some(key) => Err(Error::invalid_input(format!(
+                "encryption context key {key:?}: the prefix {RESERVED_PREFIX:?} is reserved"
+            ))),
+        }
+    }
+
+    /// A context of any pairs, those too whose keys begin with `aws-crypto-`: as a service receives it. AWS KMS
+    /// accepts such keys, and the AWS Encryption SDK sends one (`aws-crypto-public-key`) with signed messages.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a key given twice, or more than 65,535 bytes.
+    pub fn with_reserved<K: Into<String>, V: Into<String>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, Error> {
         let mut map = BTreeMap::new();
         for (key, value) in pairs {
-            let key = key.into();
-            if key.starts_with(RESERVED_PREFIX) {
-                return Err(Error::invalid_input(format!(
-                    "encryption context key {key:?}: the prefix {RESERVED_PREFIX:?} is reserved"
-                )));
-            }
-            if let Some(_twice) = map.insert(key, value.into()) {
+            if let Some(_twice) = map.insert(key.into(), value.into()) {
                 return Err(Error::invalid_input("an encryption context key is given twice"));
             }
         }
@@ -213,6 +224,16 @@ mod tests {
         assert_eq!(context.aad(), b"\0\x02\0\x01a\0\0\0\x01b\0\x012");
         assert_eq!(EncryptionContext::parse(context.aad()).unwrap(), context);
         assert!(EncryptionContext::empty().aad().is_empty());
+    }
+
+    #[test]
+    fn reserved_keys_need_their_own_constructor() {
+        let pairs = || [("aws-crypto-public-key", "A"), ("tenant", "42")];
+        assert!(EncryptionContext::new(pairs()).is_err());
+        let context = EncryptionContext::with_reserved(pairs()).unwrap();
+        assert_eq!(context.get("aws-crypto-public-key"), Some("A"));
+        assert_eq!(EncryptionContext::parse(context.aad()).unwrap(), context);
+        assert!(EncryptionContext::with_reserved([("a", "1"), ("a", "1")]).is_err());
     }
 
     #[test]

@@ -88,6 +88,13 @@ impl From<Vec<u8>> for Secret {
     }
 }
 
+/// No bytes.
+impl Default for Secret {
+    fn default() -> Self {
+        Self::zeroed(0)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({} bytes)", self.len())
