@@ -5,10 +5,12 @@
 
 pub mod error;
 pub mod name;
+pub mod policy;
 pub mod store;
 pub mod time;
 
 pub use crate::error::{Exception, Fault, KmsError};
 pub use crate::name::{AccountId, AliasName, Arn, KmsKeyId, Region};
+pub use crate::policy::{Decision, Policy, PolicyKind, Principal, decide};
 pub use crate::store::Store;
 pub use crate::time::{Clock, SystemClock, Timestamp};
