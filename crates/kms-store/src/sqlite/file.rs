@@ -80,3 +80,28 @@ fn ready(connection: Connection) -> Result<Connection, Error> {
     connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(opening)?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_has_the_settings() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store.db");
+        create(&path).unwrap();
+        for (connection, query_only) in [(open(&path).unwrap(), 0), (open_reader(&path).unwrap(), 1)] {
+            let setting = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(setting("synchronous"), 2, "FULL");
+            assert_eq!(setting("trusted_schema"), 0);
+            assert_eq!(setting("cell_size_check"), 1);
+            assert_eq!(setting("secure_delete"), 1);
+            assert_eq!(setting("wal_autocheckpoint"), 0);
+            assert_eq!(setting("busy_timeout"), 5000);
+            assert_eq!(setting("query_only"), query_only);
+            assert!(connection.db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE).unwrap());
+            let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+            assert_eq!(mode, "wal");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use kms_core::Error;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
+use crate::feed::Feed;
 use crate::sqlite::{Shared, fault, file, group, read};
 
 /// How often the file is looked at for what other processes wrote.
@@ -78,14 +79,14 @@ fn follow(connection: &Connection, shared: &Shared, seen: &mut Option<i64>) -> R
     if *seen == Some(now) {
         return Ok(());
     }
-    while publish(connection, shared).map_err(reading)? {}
+    while publish(connection, &shared.feed).map_err(reading)? {}
     *seen = Some(now);
     Ok(())
 }
 
 /// Publishes one page. Whether there may be another.
-fn publish(connection: &Connection, shared: &Shared) -> rusqlite::Result<bool> {
-    let published = shared.feed.published();
+fn publish(connection: &Connection, feed: &Feed) -> rusqlite::Result<bool> {
+    let published = feed.published();
     let mut statement =
         connection.prepare_cached("SELECT revision, k FROM applied WHERE revision > ?1 ORDER BY revision LIMIT ?2")?;
     let mut rows = statement.query((published.0, PAGE))?;
@@ -94,12 +95,45 @@ fn publish(connection: &Connection, shared: &Shared) -> rusqlite::Result<bool> {
         let revision = read::from_sql(row, 0)?;
         let packed = row.get_ref(1)?.as_blob()?;
         match group::unpack(packed) {
-            Some(keys) if revision.0 == last.0.saturating_add(1) => shared.feed.publish(revision, keys.iter().copied()),
+            Some(keys) if revision.0 == last.0.saturating_add(1) => feed.publish(revision, keys.iter().copied()),
             // Older ones are no longer kept, or make no sense.
-            _ => shared.feed.reset(revision),
+            _ => feed.reset(revision),
         }
         last = revision;
         count += 1;
     }
     Ok(count == PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use kms_service::store::{Event, Revision, Transaction, Watch, Write};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_longer_kept_is_a_reset() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store.db");
+        file::create(&path).unwrap();
+        let connection = file::open(&path).unwrap();
+        let feed = Feed::default();
+        let mut watch = feed.watch(b"k", Revision(0));
+        let transactions: Vec<_> = (1..=5_u8)
+            .map(|n| {
+                let mut transaction = Transaction::new([n; 16]);
+                transaction.writes.push(Write::Put(vec![b'k', n], Vec::new()));
+                transaction
+            })
+            .collect();
+        group::commit(&connection, &transactions.iter().collect::<Vec<_>>());
+        connection.execute("DELETE FROM applied WHERE revision <= 3", ()).unwrap();
+        assert!(!publish(&connection, &feed).unwrap());
+        let mut events = Vec::new();
+        while let Some(event) = watch.next(Duration::ZERO).unwrap() {
+            events.push(event);
+        }
+        let changed = Event::Changed(vec![b'k', 5], Revision(5));
+        assert_eq!(events, [Event::Reset, Event::Progress(Revision(4)), changed, Event::Progress(Revision(5))]);
+    }
 }

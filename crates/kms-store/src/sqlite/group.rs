@@ -137,3 +137,41 @@ pub(super) fn unpack(mut packed: &[u8]) -> Option<Vec<&[u8]>> {
     }
     Some(keys)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::file;
+
+    #[test]
+    fn ids_are_forgotten_in_their_order() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store.db");
+        file::create(&path).unwrap();
+        let connection = file::open(&path).unwrap();
+        let fill = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+                    INSERT INTO applied SELECT n, CAST(printf('%016d', n) AS BLOB), x'' FROM n";
+        connection.execute(fill, [REMEMBERED]).unwrap();
+        let commit = |id: u64| {
+            let id = format!("{id:016}").into_bytes().try_into().unwrap();
+            match commit(&connection, &[&Transaction::new(id)]) {
+                End::Done(outcomes) => outcomes,
+                End::Failed(error) | End::Unknown { error, .. } => panic!("{error}"),
+            }
+        };
+        assert_eq!(commit(1), [Outcome::Committed(Revision(1))], "the oldest that is known");
+        assert_eq!(commit(REMEMBERED + 1), [Outcome::Committed(Revision(REMEMBERED + 1))]);
+        assert_eq!(commit(2), [Outcome::Committed(Revision(2))]);
+        assert_eq!(commit(1), [Outcome::Committed(Revision(REMEMBERED + 2))], "not known any more");
+    }
+
+    #[test]
+    fn packed_keys_come_out_again() {
+        let mut transaction = Transaction::new([0; 16]);
+        transaction.writes = vec![Write::Put(vec![1; 1024], vec![]), Write::Delete(b"k".to_vec())];
+        let packed = pack(&transaction);
+        assert_eq!(unpack(&packed), Some(vec![[1; 1024].as_slice(), b"k"]));
+        assert_eq!(unpack(&packed[..packed.len() - 1]), None);
+        assert_eq!(unpack(&[0]), None);
+    }
+}
