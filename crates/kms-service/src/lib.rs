@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 
+pub mod audit;
 pub mod error;
 pub mod name;
 pub mod store;
