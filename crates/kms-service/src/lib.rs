@@ -4,6 +4,7 @@
 #![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 
 pub mod api;
+pub mod audit;
 pub mod error;
 pub mod name;
 mod place;
