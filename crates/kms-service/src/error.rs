@@ -2,6 +2,9 @@
 
 use core::fmt;
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use kms_core::ErrorKind;
 
 /// Whose fault an exception is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +79,12 @@ exceptions! {
     InvalidAliasName 400 false,
     /// Not an ARN, or one of something else.
     InvalidArn 400 false,
+    /// The operator has configured no such HSM.
+    CloudHsmClusterNotFound 400 false,
+    /// Another custom key store is in front of the HSM.
+    CloudHsmClusterInUse 400 false,
+    /// The HSM does not answer.
+    CloudHsmClusterNotActive 400 false,
     /// The ciphertext or its context is not right. Nothing more is said.
     InvalidCiphertext 400 false,
     /// Not a grant id.
@@ -138,29 +147,37 @@ impl fmt::Display for Exception {
 }
 
 /// Why a request failed: an exception, and a text where AWS has one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct KmsError {
     exception: Exception,
     message: Option<Cow<'static, str>>,
+    cause: Option<Arc<kms_core::Error>>,
 }
 
 impl KmsError {
     /// An exception without a text.
     #[must_use]
     pub const fn new(exception: Exception) -> Self {
-        Self { exception, message: None }
+        Self { exception, message: None, cause: None }
     }
 
     /// An exception with a text.
     #[must_use]
     pub fn with(exception: Exception, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { exception, message: Some(message.into()) }
+        Self { exception, message: Some(message.into()), cause: None }
     }
 
     /// [`Exception::Validation`] with a text.
     #[must_use]
     pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
         Self::with(Exception::Validation, message)
+    }
+
+    /// The same, and what lies behind it.
+    #[must_use]
+    pub(crate) fn because(mut self, cause: kms_core::Error) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
     }
 
     /// The exception.
@@ -173,6 +190,34 @@ impl KmsError {
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
+    }
+
+    /// What lies behind a fault of the service: for its operator's log, never for the caller.
+    #[must_use]
+    pub fn cause(&self) -> Option<&kms_core::Error> {
+        self.cause.as_deref()
+    }
+}
+
+/// What callers see of it; the cause is not part of that.
+impl PartialEq for KmsError {
+    fn eq(&self, other: &Self) -> bool {
+        (self.exception, &self.message) == (other.exception, &other.message)
+    }
+}
+
+impl Eq for KmsError {}
+
+/// A fault of the store or of a backend. What a caller's input is to blame for is told apart before.
+impl From<kms_core::Error> for KmsError {
+    fn from(cause: kms_core::Error) -> Self {
+        let exception = match cause.kind() {
+            ErrorKind::Busy | ErrorKind::TimedOut => Exception::DependencyTimeout,
+            ErrorKind::Disconnected | ErrorKind::KeyUnavailable | ErrorKind::Unauthorized => Exception::KeyUnavailable,
+            ErrorKind::Unsupported => Exception::UnsupportedOperation,
+            _ => Exception::KMSInternal,
+        };
+        Self::new(exception).because(cause)
     }
 }
 

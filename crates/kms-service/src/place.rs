@@ -75,6 +75,13 @@ pub(crate) fn retirable_by(account: AccountId, region: &Region, principal: &str)
     format!("r/{account}/{region}/{digest}/").into_bytes()
 }
 
+/// The key and the grant that an entry of [`retirable_by`] is of.
+pub(crate) fn retirable_parts(place: &[u8]) -> Option<(KeyId, &str)> {
+    let mut parts = core::str::from_utf8(place).ok()?.rsplit('/');
+    let (grant, key) = (parts.next()?, parts.next()?);
+    Some((key.parse().ok()?, grant))
+}
+
 pub(crate) fn material(id: MaterialId) -> Vec<u8> {
     format!("m/{}/{:010}", id.key, id.generation).into_bytes()
 }
@@ -96,6 +103,11 @@ pub(crate) fn usage(region: &Region, id: KeyId) -> Vec<u8> {
 /// `month` as `2026-11`.
 pub(crate) fn bill(month: &str, account: AccountId, region: &Region, id: KmsKeyId) -> Vec<u8> {
     format!("b/{month}/{account}/{region}/{id}").into_bytes()
+}
+
+/// The bills of an account in a region for keys that are gone.
+pub(crate) fn bills_in(month: &str, account: AccountId, region: &Region) -> Vec<u8> {
+    format!("b/{month}/{account}/{region}/").into_bytes()
 }
 
 /// What is due at a time; in the order of time.

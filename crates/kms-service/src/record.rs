@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use kms_core::{KeySpec, KeyUsage};
 use serde::{Deserialize, Serialize};
 
+use crate::api::{KeyMaterialState, KeyState, OriginType};
+use crate::name::Resource;
 use crate::text;
-use crate::{AccountId, AliasName, KmsKeyId, Region, Timestamp};
+use crate::{AccountId, AliasName, Arn, KmsKeyId, Region, Timestamp};
 
 mod generation;
 mod grant;
 
-pub(crate) use generation::{Generation, GenerationState, Import, Rotation, RotationKind};
+pub(crate) use generation::{Generation, Import, Rotated, Rotation};
 pub(crate) use grant::{Constraint, GrantRecord};
 
 /// A KMS key.
@@ -35,13 +37,15 @@ pub(crate) struct KeyRecord {
     pub(crate) spec: KeySpec,
     #[serde(with = "text")]
     pub(crate) usage: KeyUsage,
-    pub(crate) origin: Origin,
+    #[serde(with = "text")]
+    pub(crate) origin: OriginType,
     /// The custom key store, if the key is in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) custom_key_store: Option<String>,
     /// The service's own key for another service, `alias/aws/…`: users may use it and not change it.
     #[serde(default)]
     pub(crate) aws_managed: bool,
+    #[serde(with = "text")]
     pub(crate) state: KeyState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deletion: Option<Deletion>,
@@ -67,30 +71,6 @@ pub(crate) struct KeyRecord {
     pub(crate) multi_region: Option<MultiRegion>,
 }
 
-/// Where the key material came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) enum Origin {
-    /// Made by the service.
-    AwsKms,
-    /// Imported.
-    External,
-    /// Made in a custom key store.
-    CustomKeyStore,
-}
-
-/// The states of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) enum KeyState {
-    Creating,
-    Enabled,
-    Disabled,
-    PendingImport,
-    PendingDeletion,
-    PendingReplicaDeletion,
-    Unavailable,
-    Updating,
-}
-
 /// When a key will be gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Deletion {
@@ -113,6 +93,10 @@ pub(crate) struct MultiRegion {
 }
 
 impl KeyRecord {
+    pub(crate) fn arn(&self) -> Arn {
+        Arn::new(self.region.clone(), self.account, Resource::Key(self.id))
+    }
+
     /// The generation that encrypts. `None` before the first import.
     pub(crate) fn current(&self) -> Option<&Generation> {
         self.generation(self.current)
@@ -130,11 +114,23 @@ impl KeyRecord {
         self.multi_region.is_some() && !self.is_primary()
     }
 
+    /// The state, with imported material that has expired taken for gone.
+    pub(crate) fn state_at(&self, now: Timestamp) -> KeyState {
+        let expired = |one: &Generation| {
+            let end = one.import.as_ref().filter(|import| import.present).and_then(|import| import.valid_to);
+            one.state != KeyMaterialState::PendingRotation && end.is_some_and(|end| end <= now)
+        };
+        match self.state {
+            KeyState::Enabled | KeyState::Disabled if self.generations.iter().any(expired) => KeyState::PendingImport,
+            state => state,
+        }
+    }
+
     /// Whether material is missing: not imported yet, deleted, or expired.
     pub(crate) fn lacks_material(&self) -> bool {
         let missing = |one: &Generation| one.import.as_ref().is_some_and(|import| !import.present);
-        let used = |one: &&Generation| one.state != GenerationState::PendingRotation;
-        self.origin == Origin::External
+        let used = |one: &&Generation| one.state != KeyMaterialState::PendingRotation;
+        self.origin == OriginType::External
             && (self.current().is_none() || self.generations.iter().filter(used).any(missing))
     }
 }

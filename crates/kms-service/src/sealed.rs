@@ -62,6 +62,9 @@ pub(crate) struct Versioned<T> {
     pub(crate) version: Revision,
 }
 
+/// Places and what is there, in order.
+pub(crate) type Page<T> = Vec<(Vec<u8>, Versioned<T>)>;
+
 impl SealedStore {
     /// Opens a store under its root key, or makes it the store of that root key if it is empty.
     ///
@@ -181,7 +184,7 @@ impl SealedStore {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Versioned<T>)>, Error> {
+    ) -> Result<Page<T>, Error> {
         let page = self.inner.store.list(prefix, after, limit)?;
         page.into_iter()
             .map(|(place, stored)| {

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::ops::{Add, Sub};
 use core::time::Duration;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -96,16 +97,12 @@ pub trait Clock: Send + Sync {
 }
 
 /// The clock of the machine.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemClock {
-    started: Instant,
-}
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "has no parts")]
+pub struct SystemClock;
 
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self { started: Instant::now() }
-    }
-}
+/// When this process first asked.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -113,7 +110,7 @@ impl Clock for SystemClock {
     }
 
     fn running(&self) -> Duration {
-        self.started.elapsed()
+        STARTED.elapsed()
     }
 }
 

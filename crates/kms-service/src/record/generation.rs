@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::api::{KeyMaterialState, RotationType};
 use crate::text;
 
 /// One generation of a key's material.
@@ -14,7 +15,8 @@ pub(crate) struct Generation {
     pub(crate) material_id: String,
     #[serde(with = "text::millis")]
     pub(crate) created: Timestamp,
-    pub(crate) state: GenerationState,
+    #[serde(with = "text")]
+    pub(crate) state: KeyMaterialState,
     /// How it became the current one. `None` for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rotated: Option<Rotated>,
@@ -23,30 +25,13 @@ pub(crate) struct Generation {
     pub(crate) import: Option<Import>,
 }
 
-/// Whether a generation encrypts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) enum GenerationState {
-    /// It encrypts and decrypts.
-    Current,
-    /// It decrypts.
-    NonCurrent,
-    /// It waits for a rotation on demand.
-    PendingRotation,
-}
-
 /// When and why a generation became the current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rotated {
     #[serde(with = "text::millis")]
     pub(crate) date: Timestamp,
-    pub(crate) kind: RotationKind,
-}
-
-/// Who asked for a rotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) enum RotationKind {
-    Automatic,
-    OnDemand,
+    #[serde(with = "text")]
+    pub(crate) kind: RotationType,
 }
 
 /// Imported material.
@@ -59,6 +44,9 @@ pub(crate) struct Import {
     /// When it expires.
     #[serde(default, with = "text::millis::option", skip_serializing_if = "Option::is_none")]
     pub(crate) valid_to: Option<Timestamp>,
+    /// When it was first seen to have expired: the clock may have been wrong.
+    #[serde(default, with = "text::millis::option", skip_serializing_if = "Option::is_none")]
+    pub(crate) seen_expired: Option<Timestamp>,
     /// Recognises the same material when it is imported again: an HMAC under a key of the store.
     #[serde(with = "text::hex")]
     pub(crate) fingerprint: Vec<u8>,

@@ -1,0 +1,339 @@
+//! Imported key material.
+
+use kms_core::primitives::ecc::EccPrivateKey;
+use kms_core::primitives::mac::hmac;
+use kms_core::primitives::rsa::RsaPrivateKey;
+use kms_core::{ErrorKind, KeyId, KeyMaterial, KeySpec, MacAlgorithm, MaterialId};
+
+use super::Sealed;
+use crate::api::{
+    DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, ExpirationModelType,
+    GetParametersForImportRequest, GetParametersForImportResponse, ImportKeyMaterialRequest, ImportKeyMaterialResponse,
+    ImportType, KeyMaterialState, KeyState, Named, OriginType,
+};
+use crate::edit::Edit;
+use crate::facts::{Fact, Facts};
+use crate::import::{Token, check_wrapping, material_id, unwrap};
+use crate::record::{Generation, Import, KeyRecord};
+use crate::sealed::SealedStore;
+use crate::service::Inner;
+use crate::step::Step;
+use crate::time::DAY;
+use crate::{Exception, KmsError, Region, Timestamp};
+
+/// How far ahead the end of imported material may be, in days.
+const MOST_DAYS: u32 = 365;
+/// What the list of what is due calls it.
+pub(crate) const DUE: &str = "expire";
+
+fn is_imported(key: &KeyRecord) -> Result<(), KmsError> {
+    if key.origin == OriginType::External {
+        return Ok(());
+    }
+    let text = format!("{} origin is {} which is not valid for this operation.", key.arn(), key.origin);
+    Err(KmsError::with(Exception::UnsupportedOperation, text))
+}
+
+impl Sealed for GetParametersForImportRequest {
+    fn perform(&self, step: &Step<'_>) -> Result<GetParametersForImportResponse, KmsError> {
+        let (algorithm, wrapping) = (self.wrapping_algorithm.get()?, self.wrapping_key_spec.get()?);
+        let more =
+            [("wrappingalgorithm", Fact::Text(algorithm.as_str())), ("wrappingkeyspec", Fact::Text(wrapping.as_str()))];
+        let facts = Facts { more: &more, ..Facts::default() };
+        let admitted = step.admitted(&self.key_id, "kms:GetParametersForImport", &facts)?;
+        let key = admitted.record();
+        is_imported(key)?;
+        admitted.check_state()?;
+        let wrapping = check_wrapping(key.spec, algorithm, wrapping)?;
+        let private = RsaPrivateKey::generate(wrapping, &step.service.random)?;
+        let token = Token::new(key.id.id(), &key.region, algorithm, step.now, &private)?;
+        Ok(GetParametersForImportResponse {
+            key_id: admitted.arn().to_string(),
+            import_token: token.seal(&step.service.store)?.into(),
+            public_key: private.public_key().to_spki()?.into(),
+            parameters_valid_to: Some(token.valid_to),
+        })
+    }
+}
+
+/// Recognises material: made of the public half of private keys, since those have several encodings, and else of the
+/// bytes; keyed, so that it tells nobody anything.
+fn fingerprint(
+    store: &SealedStore,
+    id: KeyId,
+    spec: KeySpec,
+    material: &KeyMaterial,
+) -> Result<Vec<u8>, kms_core::Error> {
+    material.check_form(spec)?;
+    let public;
+    let bytes = match material {
+        KeyMaterial::Pkcs8(der) if spec.is_rsa() => {
+            let key = RsaPrivateKey::from_pkcs8(der.expose())?.public_key();
+            if key.spec() != spec {
+                return Err(kms_core::Error::invalid_input("an RSA key of another size"));
+            }
+            public = key.to_spki()?;
+            public.as_slice()
+        }
+        KeyMaterial::Pkcs8(der) => {
+            public = EccPrivateKey::from_pkcs8(spec, der.expose())?.public_key().to_spki()?;
+            public.as_slice()
+        }
+        KeyMaterial::Raw(secret) => secret.expose(),
+        _ => return Err(ErrorKind::Unsupported.into()),
+    };
+    let key = store.derived_key("imported material");
+    let mut message = kms_core::Secret::zeroed(id.as_bytes().len() + bytes.len());
+    let (head, tail) = message.expose_mut().split_at_mut(id.as_bytes().len());
+    head.copy_from_slice(id.as_bytes());
+    tail.copy_from_slice(bytes);
+    Ok(hmac(MacAlgorithm::HmacSha256, key.expose(), message.expose()).expose().to_vec())
+}
+
+/// What an import does to the generations of a key.
+enum Place {
+    /// It is the first, or waits for a rotation.
+    New(KeyMaterialState),
+    /// It is that one again.
+    Again(u32),
+}
+
+impl ImportKeyMaterialRequest {
+    fn valid_to(&self, now: Timestamp) -> Result<Option<Timestamp>, KmsError> {
+        match self.valid_to {
+            Some(end) if end <= now => Err(KmsError::validation("ValidTo must be in the future.")),
+            Some(end) if end > now + DAY * MOST_DAYS => {
+                Err(KmsError::validation("ValidTo must be within 365 days from now."))
+            }
+            end => Ok(end),
+        }
+    }
+
+    /// Where material with that fingerprint belongs.
+    fn place(&self, key: &KeyRecord, fingerprint: &[u8], id: &str) -> Result<Place, KmsError> {
+        let incorrect = || KmsError::new(Exception::IncorrectKeyMaterial);
+        let kind = self.import_type.as_ref().map(Named::get).transpose()?;
+        if self.key_material_id.as_deref().is_some_and(|wanted| wanted != id) {
+            return Err(incorrect());
+        }
+        let same = key
+            .generations
+            .iter()
+            .find(|one| one.import.as_ref().is_some_and(|import| import.fingerprint == fingerprint));
+        match (kind, same) {
+            (None | Some(ImportType::NewKeyMaterial), None) if key.generations.is_empty() => {
+                Ok(Place::New(KeyMaterialState::Current))
+            }
+            (None | Some(ImportType::ExistingKeyMaterial), same) => {
+                same.map(|same| Place::Again(same.number)).ok_or_else(incorrect)
+            }
+            (Some(_), Some(_)) => Err(incorrect()),
+            (Some(_), None) => {
+                let pending = key.generations.iter().find(|one| one.state == KeyMaterialState::PendingRotation);
+                if let Some(pending) = pending {
+                    return Err(KmsError::with(
+                        Exception::KMSInvalidState,
+                        format!(
+                            "New key material (id: {id}) cannot be imported into KMS key {}, because another key \
+                             material (id: {}) is pending rotation.",
+                            key.id, pending.material_id
+                        ),
+                    ));
+                }
+                if key.is_replica() {
+                    let text = format!("{} is not a multi-region primary key.", key.arn());
+                    return Err(KmsError::with(Exception::UnsupportedOperation, text));
+                }
+                Ok(Place::New(KeyMaterialState::PendingRotation))
+            }
+        }
+    }
+}
+
+impl Sealed for ImportKeyMaterialRequest {
+    fn perform(&self, step: &Step<'_>) -> Result<ImportKeyMaterialResponse, KmsError> {
+        let model = self.expiration_model.as_ref();
+        let model = model.map_or(Ok(ExpirationModelType::KeyMaterialExpires), Named::get)?;
+        let mut more = vec![("expirationmodel", Fact::Text(model.as_str()))];
+        more.extend(self.valid_to.map(|end| ("validto", Fact::Time(end))));
+        let facts = Facts { more: &more, ..Facts::default() };
+        let admitted = step.admitted(&self.key_id, "kms:ImportKeyMaterial", &facts)?;
+        let key = admitted.record();
+        is_imported(key)?;
+        admitted.check_state()?;
+        let symmetric = key.spec == KeySpec::SymmetricDefault;
+        let extra =
+            self.import_type.is_some() || self.key_material_id.is_some() || self.key_material_description.is_some();
+        if extra && !symmetric {
+            return Err(KmsError::validation(
+                "ImportType, KeyMaterialId and KeyMaterialDescription are valid only for symmetric encryption keys.",
+            ));
+        }
+        let valid_to = self.valid_to(step.now)?;
+        let (store, service) = (&step.service.store, step.service);
+        let token = Token::open(store, &self.import_token, key.id.id(), &key.region, step.now)?;
+        let (private, random) = (token.private_key()?, &service.random);
+        let material = unwrap(token.algorithm, &private, &self.encrypted_key_material, key.spec, random)
+            .map_err(|_| KmsError::new(Exception::InvalidCiphertext))?;
+        // Told apart from a bad wrapping, since only who holds the token gets here.
+        let print = fingerprint(store, key.id.id(), key.spec, &material)
+            .map_err(|_| KmsError::new(Exception::IncorrectKeyMaterial))?;
+        let id = material_id(key.id.id(), &print);
+        let number = match self.place(key, &print, &id)? {
+            Place::Again(number) => number,
+            Place::New(_) => key.generations.iter().map(|one| one.number.saturating_add(1)).max().unwrap_or_default(),
+        };
+        let at = MaterialId { key: key.id.id(), generation: number };
+        match service.home.import(at, key.spec, key.usage, material) {
+            Ok(_) => {}
+            // It is there: imported in another region, or by a request whose answer was lost. That it is the same
+            // material is known by its fingerprint, once the record is found to say so.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {}
+            Err(error) => return Err(error.into()),
+        }
+        admitted.change(|key, edit| {
+            let import = Import {
+                present: true,
+                description: self.key_material_description.clone().unwrap_or_default(),
+                valid_to,
+                seen_expired: None,
+                fingerprint: print.clone(),
+            };
+            match self.place(key, &print, &id)? {
+                Place::Again(number) => {
+                    for one in key.generations.iter_mut().filter(|one| one.number == number) {
+                        let kept = one.import.take().map(|import| import.description).unwrap_or_default();
+                        let description =
+                            if self.key_material_description.is_some() { import.description.clone() } else { kept };
+                        one.import = Some(Import { description, ..import.clone() });
+                    }
+                }
+                Place::New(state) => key.generations.push(Generation {
+                    number,
+                    material_id: id.clone(),
+                    created: step.now,
+                    state,
+                    rotated: None,
+                    import: Some(import),
+                }),
+            }
+            if let Some(end) = valid_to {
+                edit.note_due(end, DUE, key)?;
+            }
+            if key.state == KeyState::PendingImport && !key.lacks_material() {
+                key.state = KeyState::Enabled;
+            }
+            super::rotation::follow(edit, key)
+        })?;
+        Ok(ImportKeyMaterialResponse { key_id: admitted.arn().to_string(), key_material_id: symmetric.then_some(id) })
+    }
+}
+
+impl Sealed for DeleteImportedKeyMaterialRequest {
+    fn perform(&self, step: &Step<'_>) -> Result<DeleteImportedKeyMaterialResponse, KmsError> {
+        let admitted = step.admitted(&self.key_id, "kms:DeleteImportedKeyMaterial", &Facts::default())?;
+        is_imported(admitted.record())?;
+        admitted.check_state()?;
+        let wanted = match &self.key_material_id {
+            Some(id) => admitted.record().generations.iter().find(|one| one.material_id == *id),
+            None => admitted.record().current(),
+        };
+        let wanted = match (wanted, &self.key_material_id) {
+            (Some(one), _) => Some((one.number, one.material_id.clone())),
+            (None, Some(_)) => return Err(KmsError::new(Exception::IncorrectKeyMaterial)),
+            (None, None) => None,
+        };
+        if let Some((number, _)) = wanted {
+            admitted.change(|key, _| {
+                lose(key, number);
+                Ok(())
+            })?;
+            destroy(step.service, admitted.record(), number)?;
+        }
+        let symmetric = admitted.record().spec == KeySpec::SymmetricDefault;
+        Ok(DeleteImportedKeyMaterialResponse {
+            key_id: admitted.arn().to_string(),
+            key_material_id: wanted.map(|(_, id)| id).filter(|_| symmetric),
+        })
+    }
+}
+
+/// The key no longer has that material.
+fn lose(key: &mut KeyRecord, number: u32) {
+    for import in key.generations.iter_mut().filter(|one| one.number == number).filter_map(|one| one.import.as_mut()) {
+        import.present = false;
+        import.valid_to = None;
+        import.seen_expired = None;
+    }
+    if matches!(key.state, KeyState::Enabled | KeyState::Disabled) && key.lacks_material() {
+        key.state = KeyState::PendingImport;
+    }
+}
+
+/// Destroys material that no region has any more.
+fn destroy(service: &Inner, key: &KeyRecord, number: u32) -> Result<(), KmsError> {
+    let regions = key.multi_region.iter().flat_map(|all| {
+        all.replicas.iter().filter_map(|region| region.parse::<Region>().ok()).chain([all.primary.clone()])
+    });
+    for region in regions {
+        let other = service.store.get::<KeyRecord>(&crate::place::key(&region, key.id.id()))?;
+        let other = other.as_ref().and_then(|other| other.record.generation(number)?.import.as_ref());
+        if other.is_some_and(|import| import.present) {
+            return Ok(());
+        }
+    }
+    Ok(service.home.destroy(MaterialId { key: key.id.id(), generation: number })?)
+}
+
+/// Deletes imported material that has expired: as with keys, only if it was seen to have expired at least `grace` ago.
+/// From its end on it is of no use anyway.
+pub(crate) fn expire(
+    service: &Inner,
+    region: &Region,
+    id: KeyId,
+    now: Timestamp,
+    grace: core::time::Duration,
+) -> Result<Option<KeyRecord>, KmsError> {
+    let done = service.edit(|edit| mark_expired(edit, region, id, now, grace))?;
+    let Some((key, lost)) = done else { return Ok(None) };
+    for number in lost {
+        destroy(service, &key, number)?;
+    }
+    Ok(Some(key))
+}
+
+fn mark_expired(
+    edit: &mut Edit<'_>,
+    region: &Region,
+    id: KeyId,
+    now: Timestamp,
+    grace: core::time::Duration,
+) -> Result<Option<(KeyRecord, Vec<u32>)>, KmsError> {
+    let Some(found) = edit.key(region, id)? else { return Ok(None) };
+    let (mut key, read) = (found.record, found.version);
+    let (mut changed, mut lost) = (false, Vec::new());
+    for one in &mut key.generations {
+        let number = one.number;
+        let Some(import) = one.import.as_mut().filter(|import| import.present) else { continue };
+        let Some(end) = import.valid_to else { continue };
+        match import.seen_expired {
+            None if now < end => {}
+            Some(_) if now < end => (import.seen_expired, changed) = (None, true),
+            None => {
+                (import.seen_expired, changed) = (Some(now), true);
+                if grace.is_zero() {
+                    lost.push(number);
+                }
+            }
+            Some(seen) if now.since(seen) >= grace => lost.push(number),
+            Some(_) => {}
+        }
+    }
+    for &number in &lost {
+        lose(&mut key, number);
+    }
+    if changed || !lost.is_empty() {
+        edit.put_key(&mut key, read)?;
+    }
+    Ok((!lost.is_empty()).then_some((key, lost)))
+}

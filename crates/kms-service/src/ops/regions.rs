@@ -1,0 +1,159 @@
+//! Multi-region keys: one key, in several regions.
+
+use std::collections::BTreeSet;
+
+use super::Sealed;
+use super::keys::{metadata, tags};
+use super::policies::{check_new_policy, default_policy};
+use crate::api::{
+    KeyMaterialState, KeyState, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag, UpdatePrimaryRegionRequest,
+};
+use crate::facts::{Fact, Facts};
+use crate::name::Resource;
+use crate::record::{Generation, Import, KeyRecord};
+use crate::step::Step;
+use crate::{Arn, Exception, KmsError, Region};
+
+fn is_primary(key: &KeyRecord) -> Result<(), KmsError> {
+    if key.is_primary() {
+        return Ok(());
+    }
+    let text = format!("{} is not a multi-region primary key.", key.arn());
+    Err(KmsError::with(Exception::UnsupportedOperation, text))
+}
+
+fn served(step: &Step<'_>, region: &str) -> Result<Region, KmsError> {
+    let served = region.parse().ok().filter(|region| step.service.regions.contains(region));
+    served.ok_or_else(|| KmsError::validation(format!("The region {region} is not served here.")))
+}
+
+impl Sealed for ReplicateKeyRequest {
+    fn perform(&self, step: &Step<'_>) -> Result<ReplicateKeyResponse, KmsError> {
+        let more = [("replicaregion", Fact::Text(&self.replica_region))];
+        let bypass = self.bypass_policy_lockout_safety_check;
+        let facts = Facts {
+            more: &more,
+            tags: Some(&self.tags),
+            bypass_lockout_check: Some(bypass == Some(true)),
+            ..Facts::default()
+        };
+        let admitted = step.admitted(&self.key_id, "kms:ReplicateKey", &facts)?;
+        is_primary(admitted.record())?;
+        admitted.check_state()?;
+        let region = served(step, &self.replica_region)?;
+        let (account, id) = (admitted.record().account, admitted.record().id);
+        let arn = Arn::new(region.clone(), account, Resource::Key(id));
+        let policy = self.policy.clone().unwrap_or_else(|| default_policy(account));
+        check_new_policy(step, &policy, &arn.to_string(), account, bypass)?;
+        step.allowed_in_account("kms:CreateKey", "*", &facts, None)?;
+        let most = step.service.limits.keys;
+        let replica = admitted.change(|key, edit| {
+            is_primary(key)?;
+            let exists = || KmsError::with(Exception::AlreadyExists, format!("{arn} already exists."));
+            if region == key.region || edit.key(&region, id.id())?.is_some() {
+                return Err(exists());
+            }
+            if let Some(regions) = &mut key.multi_region {
+                regions.replicas.insert(region.to_string());
+            }
+            let imported = key.origin == OriginType::External;
+            let replica = KeyRecord {
+                revision: 0,
+                region: region.clone(),
+                created: step.now,
+                description: self.description.clone().unwrap_or_default(),
+                state: if imported { KeyState::PendingImport } else { KeyState::Enabled },
+                deletion: None,
+                policy: policy.clone(),
+                tags: tags(&self.tags),
+                aliases: BTreeSet::new(),
+                grants: 0,
+                grants_digest: Vec::new(),
+                generations: key.generations.iter().map(in_another_region).collect(),
+                ..key.clone()
+            };
+            edit.add_key(&replica)?;
+            edit.count(account, &region, |counts| {
+                if counts.keys >= most {
+                    let text = format!("The account has {most} keys in {region}, which is its limit.");
+                    return Err(KmsError::with(Exception::LimitExceeded, text));
+                }
+                counts.keys += 1;
+                Ok(())
+            })?;
+            super::rotation::follow(edit, key)?;
+            Ok(replica)
+        })?;
+        // AWS answers before the replica is ready; here it is.
+        let creating = KeyRecord { state: KeyState::Creating, ..replica };
+        let tags = creating.tags.iter().map(|(key, value)| Tag::new(key.as_str(), value.as_str()));
+        Ok(ReplicateKeyResponse {
+            replica_tags: tags.collect::<Vec<_>>().into(),
+            replica_policy: Some(creating.policy.clone()),
+            replica_key_metadata: metadata(&creating, true, None, step.now)?,
+        })
+    }
+}
+
+/// A generation as a new replica has it: imported material is imported once more there.
+fn in_another_region(generation: &Generation) -> Generation {
+    let import = generation.import.clone().map(|import| Import {
+        present: false,
+        description: String::new(),
+        valid_to: None,
+        seen_expired: None,
+        ..import
+    });
+    Generation { import, ..generation.clone() }
+}
+
+impl Sealed for UpdatePrimaryRegionRequest {
+    fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
+        let more = [("primaryregion", Fact::Text(&self.primary_region))];
+        let facts = Facts { more: &more, ..Facts::default() };
+        let admitted = step.admitted(&self.key_id, "kms:UpdatePrimaryRegion", &facts)?;
+        is_primary(admitted.record())?;
+        admitted.check_state()?;
+        let region = served(step, &self.primary_region)?;
+        admitted.change(|key, edit| {
+            is_primary(key)?;
+            if region == key.region {
+                return Ok(());
+            }
+            let no_replica = || {
+                let arn = Arn::new(region.clone(), key.account, Resource::Key(key.id));
+                KmsError::with(Exception::NotFound, format!("Key '{arn}' does not exist"))
+            };
+            let waiting = |one: &Generation| one.state == KeyMaterialState::PendingRotation;
+            let found = edit.key(&region, key.id.id())?.ok_or_else(no_replica)?;
+            crate::state::check(step.operation, &found.record, step.now)?;
+            if key.generations.iter().any(waiting) {
+                let text = format!("{} has key material that is pending rotation.", key.arn());
+                return Err(KmsError::with(Exception::KMSInvalidState, text));
+            }
+            let old = key.region.to_string();
+            if let Some(regions) = &mut key.multi_region {
+                regions.replicas.remove(region.as_str());
+                regions.replicas.insert(old);
+                regions.primary = region.clone();
+            }
+            // All others, and not itself: its own record is put by whoever called.
+            let itself = key.region.clone();
+            let regions = key.multi_region.clone();
+            let others = regions.iter().flat_map(|all| all.replicas.iter().chain([&self.primary_region as &String]));
+            for other in others.filter_map(|other| other.parse::<Region>().ok()).filter(|other| *other != itself) {
+                let Some(found) = edit.key(&other, key.id.id())? else { continue };
+                let (mut record, read) = (found.record, found.version);
+                record.multi_region.clone_from(&regions);
+                if other == region {
+                    record.rotation = key.rotation;
+                    if let Some(next) = record.rotation.next {
+                        edit.note_due(next, super::rotation::DUE, &record)?;
+                    }
+                }
+                edit.put_key(&mut record, read)?;
+            }
+            Ok(())
+        })
+    }
+}

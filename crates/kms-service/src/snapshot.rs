@@ -1,0 +1,152 @@
+//! A key as requests see it: read once, unsealed once, and kept until it changes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use kms_core::{Call, Error, ErrorKind, Key, KeyId, MaterialId};
+use parking_lot::RwLock;
+
+use crate::authorise::Ready;
+use crate::backends::Home;
+use crate::policy::{Policy, PolicyKind};
+use crate::record::{GrantRecord, KeyRecord, Listed};
+use crate::sealed::SealedStore;
+use crate::service::Inner;
+use crate::store::MAX_PAGE;
+use crate::usage::Uses;
+use crate::{Exception, KmsError, Region, grants, place};
+
+/// How often a key that is being changed is read again.
+const TRIES: usize = 100;
+
+/// A KMS key, as of one revision of the store. Nothing in it changes but the counters.
+pub(crate) struct Snapshot {
+    pub(crate) record: KeyRecord,
+    /// The ARN, which every answer and audit record holds.
+    pub(crate) arn_text: Arc<str>,
+    pub(crate) policy: Policy,
+    /// The grants, by grantee.
+    grants: HashMap<String, Vec<Arc<GrantRecord>>>,
+    home: Arc<Home>,
+    /// Whether the custom key store is connected that the key is in.
+    pub(crate) connected: bool,
+    /// The custom key store.
+    pub(crate) custom_key_store: Option<Arc<str>>,
+    /// The generations that were used, opened.
+    opened: RwLock<BTreeMap<u32, Key>>,
+    pub(crate) uses: Arc<Uses>,
+    /// Which [epoch](super::cache::Cache) it was read in.
+    pub(crate) epoch: u64,
+}
+
+impl Snapshot {
+    /// Reads a key. `None`: there is none.
+    ///
+    /// # Errors
+    /// `KMSInternalException` if a part of it is missing or older than the rest; the store's faults.
+    pub(crate) fn read(service: &Inner, region: &Region, id: KeyId, epoch: u64) -> Result<Option<Self>, KmsError> {
+        let store = &service.store;
+        // A change between two of the reads shows in the last one.
+        for _ in 0..TRIES {
+            let Some(found) = store.get::<KeyRecord>(&place::key(region, id))? else { return Ok(None) };
+            let record = found.record;
+            let listed = store.get::<Listed>(&place::listed(record.account, region, record.id))?;
+            let grants = all_grants(store, &record)?;
+            let again = store.get::<KeyRecord>(&place::key(region, id))?;
+            if again.is_none_or(|again| again.version != found.version) {
+                continue;
+            }
+            if listed.is_none_or(|listed| listed.record.revision != record.revision) {
+                return Err(rolled_back(&record).into());
+            }
+            check_grants(store, &record, &grants)?;
+            let mut by_grantee: HashMap<String, Vec<Arc<GrantRecord>>> = HashMap::new();
+            for grant in grants {
+                by_grantee.entry(grant.grantee.clone()).or_default().push(Arc::new(grant));
+            }
+            let policy = Policy::parse(PolicyKind::Key, &record.policy).map_err(|error| {
+                Error::malformed(format!("the policy of the key {} cannot be read: {error}", record.id))
+            })?;
+            let (home, connected) = service.home_of(&record)?;
+            return Ok(Some(Self {
+                arn_text: record.arn().to_string().into(),
+                policy,
+                grants: by_grantee,
+                home,
+                connected,
+                custom_key_store: record.custom_key_store.as_deref().map(Arc::from),
+                opened: RwLock::default(),
+                uses: service.ledger.of(&(region.clone(), id)),
+                record,
+                epoch,
+            }));
+        }
+        Err(Error::with_detail(ErrorKind::Busy, "the key is being changed all the time").into())
+    }
+
+    /// The grants of a grantee.
+    pub(crate) fn grants_to(&self, grantee: &str) -> &[Arc<GrantRecord>] {
+        self.grants.get(grantee).map_or(&[], Vec::as_slice)
+    }
+
+    /// All grants, in no order.
+    pub(crate) fn all_grants(&self) -> impl Iterator<Item = &Arc<GrantRecord>> {
+        self.grants.values().flatten()
+    }
+
+    /// That the custom key store is connected that the key is in.
+    pub(crate) fn check_available(&self) -> Result<(), KmsError> {
+        if self.connected {
+            return Ok(());
+        }
+        let text = format!("{} is unavailable: its custom key store is not connected.", self.arn_text);
+        Err(KmsError::with(Exception::KMSInvalidState, text))
+    }
+
+    /// One generation of the key's material, opened.
+    ///
+    /// `_ready` is proof that the caller may use the key, and that its state allows it.
+    pub(crate) fn material(&self, _ready: &Ready<'_>, generation: u32, call: &Call) -> Result<Key, Error> {
+        if let Some(key) = self.opened.read().get(&generation) {
+            return Ok(key.clone());
+        }
+        let key = self.home.open(MaterialId { key: self.record.id.id(), generation }, call)?;
+        self.opened.write().insert(generation, key.clone());
+        Ok(key)
+    }
+
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.home
+    }
+}
+
+fn all_grants(store: &SealedStore, record: &KeyRecord) -> Result<Vec<GrantRecord>, Error> {
+    let prefix = place::grants_of(&record.region, record.id.id());
+    let (mut grants, mut after) = (Vec::new(), None::<Vec<u8>>);
+    loop {
+        let page = store.list::<GrantRecord>(&prefix, after.as_deref(), MAX_PAGE)?;
+        let (count, last) = (page.len(), page.last().map(|(place, _)| place.clone()));
+        grants.extend(page.into_iter().map(|(_, found)| found.record));
+        if count < MAX_PAGE {
+            return Ok(grants);
+        }
+        after = last;
+    }
+}
+
+/// That the key's grants are those that its record counts.
+pub(crate) fn check_grants(store: &SealedStore, record: &KeyRecord, all: &[GrantRecord]) -> Result<(), Error> {
+    let mut digest = Vec::new();
+    for grant in all {
+        grants::toggle(&mut digest, &grants::fingerprint(store, record, grant)?);
+    }
+    let counted = u64::try_from(all.len()).is_ok_and(|count| count == record.grants);
+    if counted && digest == record.grants_digest { Ok(()) } else { Err(rolled_back(record)) }
+}
+
+fn rolled_back(record: &KeyRecord) -> Error {
+    Error::malformed(format!(
+        "the records of the key {} do not belong together: one was put back, or is missing. `kms store check` says more",
+        record.id
+    ))
+}
