@@ -238,3 +238,10 @@ fn identity_policies() {
         assert_eq!(refused(PolicyKind::Identity, text).to_string(), wanted, "{text}");
     }
 }
+
+#[test]
+fn what_key_policies_may_not_say_identity_policies_may() {
+    let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":
+        {"ForAllValues:StringEquals":{"kms:EncryptionContext:AppName":"x"}}}}"#;
+    assert!(Policy::parse(PolicyKind::Identity, text).is_ok());
+}
