@@ -14,6 +14,37 @@
 //!   and the account.
 //! - An operator without `ForAnyValue` or `ForAllValues` on a key with several values matches if any of them does, and a
 //!   negated one if none does.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use kms_service::policy::{ContextMap, Policy, PolicyKind, Principal, Request, decide};
+//!
+//! let key_policy = Policy::parse(
+//!     PolicyKind::Key,
+//!     r#"{"Version": "2012-10-17", "Statement": [
+//!         {"Sid": "Enable IAM User Permissions", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+//!             "Action": "kms:*", "Resource": "*"},
+//!         {"Sid": "Not from outside", "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
+//!             "Condition": {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}]}"#,
+//! )?;
+//! let identity_policies = [Arc::new(Policy::parse(
+//!     PolicyKind::Identity,
+//!     r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:*crypt", "Resource": "*"}}"#,
+//! )?)];
+//! let alice: Principal = "arn:aws:iam::111122223333:user/Alice".parse()?;
+//! let context = ContextMap::new().with("aws:SourceIp", "203.0.113.7");
+//! let request = Request {
+//!     principal: &alice,
+//!     action: "kms:Decrypt",
+//!     resource: "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+//!     resource_account: "111122223333".parse()?,
+//!     context: &context,
+//! };
+//! let decision = decide(&request, Some(&key_policy), &identity_policies, None);
+//! assert_eq!(decision.to_string(), r#"denied explicitly by the key policy, Statement[1] "Not from outside""#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod arn;
 mod condition;

@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::statement::StatementRef;
-use super::{Policy, Request, Verdict};
+use super::{Policy, PolicyKind, Request, Verdict};
 
 /// A grant that allows a request: its grantee is the principal, and its operations and constraints fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub enum Denied<'a> {
 /// Decides about a request.
 ///
 /// `key_policy` is the policy of the key, `None` for operations without a key such as `ListKeys`; `identity_policies` are
-/// those of the principal: of the user and its groups, or of the role.
+/// those of the principal: of the user and its groups, or of the role. A policy of the other kind allows nothing.
 ///
 /// 1. A `Deny` of any policy wins, over grants too.
 /// 2. A statement of the key policy that names the principal, or everyone, allows it, in the key's own account. (Services
@@ -95,7 +95,10 @@ pub fn decide<'a>(
     identity_policies: &'a [Arc<Policy>],
     grant: Option<&GrantMatch<'a>>,
 ) -> Decision<'a> {
-    let key = key_policy.map(|policy| policy.evaluate(request));
+    let key = key_policy.map(|policy| match policy.kind() {
+        PolicyKind::Key => policy.evaluate(request),
+        PolicyKind::Identity => Verdict::NoMatch,
+    });
     if let Some(Verdict::Deny(statement)) = key {
         return Decision::Denied(Denied::KeyPolicy(statement));
     }
@@ -103,8 +106,10 @@ pub fn decide<'a>(
     for (policy, document) in identity_policies.iter().enumerate() {
         match document.evaluate(request) {
             Verdict::Deny(statement) => return Decision::Denied(Denied::IdentityPolicy { policy, statement }),
-            Verdict::Allow(statement) => identity = identity.or(Some((policy, statement))),
-            Verdict::Delegate(_) | Verdict::NoMatch => {}
+            Verdict::Allow(statement) if document.kind() == PolicyKind::Identity => {
+                identity = identity.or(Some((policy, statement)));
+            }
+            Verdict::Allow(_) | Verdict::Delegate(_) | Verdict::NoMatch => {}
         }
     }
     // What has no account has no identity policies, whatever the caller says.

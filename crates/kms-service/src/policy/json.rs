@@ -1,6 +1,7 @@
 //! JSON as it was written: members in their order, and twice where they are there twice.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -49,12 +50,11 @@ impl Json {
     /// The members of an object, none of them twice.
     pub(super) fn members(&self, path: &Path<'_>) -> Result<&[(String, Self)], PolicyError> {
         let Self::Object(members) = self else { return Err(self.unlike("an object", path)) };
-        for (index, (name, _)) in members.iter().enumerate() {
-            if members.iter().take(index).any(|(before, _)| before == name) {
-                return Err(path.member(name).error("is there twice"));
-            }
+        let mut seen = BTreeSet::new();
+        match members.iter().find(|(name, _)| !seen.insert(name)) {
+            Some((name, _)) => Err(path.member(name).error("is there twice")),
+            None => Ok(members),
         }
-        Ok(members)
     }
 
     /// Calls `each` for the values of a list, or for the one value that stands where a list may stand.

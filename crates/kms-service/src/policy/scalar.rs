@@ -1,5 +1,6 @@
 //! Numbers, times, networks and bytes, as policies and requests write them.
 
+use core::iter::repeat_n;
 use core::net::IpAddr;
 
 use base64ct::{Base64, Encoding as _};
@@ -26,7 +27,9 @@ impl Decimal {
         if !fits || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let scaled: i128 = format!("{whole}{fraction:0<PLACES$}").parse().ok()?;
+        let digits = whole.bytes().chain(fraction.bytes()).chain(repeat_n(b'0', PLACES - fraction.len()));
+        // At most 27 digits: far from the bounds.
+        let scaled = digits.fold(0, |number: i128, digit| number * 10 + i128::from(digit & 0x0f));
         Some(Self(if negative { -scaled } else { scaled }))
     }
 }

@@ -210,3 +210,15 @@ fn without_a_key_identity_policies_decide() {
     let theirs = Request { resource_account: "444455556666".parse().unwrap(), ..request(&root, "kms:ListKeys", &()) };
     assert!(matches!(decide(&theirs, None, &[], None), Decision::Allowed(_)));
 }
+
+#[test]
+fn policies_of_the_other_kind_allow_nothing() {
+    let (alice, root) = (principal(ALICE), principal(ROOT));
+    let (key, identity) = (key_policy(&document(&[NAMES_EVERYONE])), identity_policy(&document(&[LETS])));
+    let key = [Arc::new(key)];
+    for who in [&alice, &root] {
+        let request = request(who, "kms:Encrypt", &());
+        assert!(!decide(&request, Some(&identity), &key, None).is_allowed());
+    }
+    assert!(!decide(&request(&alice, "kms:Encrypt", &()), None, &key, None).is_allowed());
+}

@@ -1,12 +1,15 @@
 //! The policy language, end to end: texts go in, decisions come out.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 #![expect(clippy::std_instead_of_alloc, reason = "never built without std")]
 
 mod decisions;
 mod elements;
+mod errors;
+mod examples;
 mod operators;
 mod principals;
+mod properties;
 mod sets;
 mod variables;
 
