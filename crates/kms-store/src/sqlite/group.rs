@@ -37,6 +37,8 @@ pub(super) fn probe(connection: &Connection) -> End {
 }
 
 fn in_one(connection: &Connection, work: impl FnOnce() -> rusqlite::Result<Vec<Outcome>>) -> End {
+    // Should the last time have failed to.
+    roll_back(connection);
     if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
         return End::Failed(fault::of("beginning to write", error));
     }
