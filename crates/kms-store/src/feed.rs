@@ -40,12 +40,14 @@ struct Waiting {
 }
 
 impl Feed {
-    /// A watch of what happens after `now`, the revision of the newest transaction.
+    /// A watch of what happens from here on. `now` is the revision of the newest transaction, or of one shortly before:
+    /// what others were told of meanwhile is not reported again.
     pub(crate) fn watch(&self, prefix: &[u8], now: Revision) -> Subscription {
         let mut watchers = self.watchers.lock();
         watchers.list.retain(|watcher| watcher.strong_count() > 0);
+        let now = now.max(watchers.published);
         if watchers.list.is_empty() {
-            watchers.published = watchers.published.max(now);
+            watchers.published = now;
         }
         let waiting = Waiting { events: VecDeque::from([Event::Progress(now)]), lost: false, closed: watchers.closed };
         let watcher =

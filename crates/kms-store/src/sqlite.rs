@@ -56,7 +56,7 @@ use crate::sqlite::writer::Writer;
 ///
 /// When a sync or anything else at the end of a commit fails, nobody can say what is on the disk: such transactions
 /// are [`Outcome::Unknown`], and everything after them is `Io` until the store is opened anew. A full disk is `Io` for
-/// as long as it is full.
+/// as long as it is full. [`health`](Store::health) writes and syncs a page.
 pub struct Sqlite {
     shared: Arc<Shared>,
     writer: Writer,
@@ -173,9 +173,6 @@ impl Store for Sqlite {
     }
 
     fn health(&self) -> Result<(), Error> {
-        if let Some(why) = &*self.shared.stopped.lock() {
-            return Err(stopped(why));
-        }
         self.barrier()?;
         self.writer.probe()
     }

@@ -9,7 +9,7 @@
 //!   be there and earlier ones not; some pieces are torn at 512 bytes;
 //! - names and lengths are there up to some point in their order. A name is certain once a directory is synced.
 //!
-//! The program never waits for a real disk. The recorder can also fill the disk, and let syncs fail. Linux only, 64 bits;
+//! The program never waits for a real disk. The recorder can also fill the disk, and let writes and syncs fail. Linux only, 64 bits;
 //! what goes around the C library is not seen, see `record.c`.
 
 #![forbid(unsafe_code)]
@@ -78,6 +78,11 @@ impl Recorder {
     /// Whether there is no room on the disk.
     pub fn fill_disk(&self, full: bool) {
         self.control("full", full);
+    }
+
+    /// Whether writes fail.
+    pub fn fail_writes(&self, fail: bool) {
+        self.control("fail-write", fail);
     }
 
     /// Whether syncs fail, and make nothing durable.

@@ -4,7 +4,8 @@
  * POWER_CUT_DIR      the directory, with all its subdirectories
  * POWER_CUT_LOG      the file that the records are appended to
  * POWER_CUT_CONTROL  a directory. While it has a file "full", writing fails with ENOSPC, every other time after half of
- *                    it was written; while it has a file "fail-sync", syncs fail with EIO and nothing becomes durable.
+ *                    it was written; while it has a file "fail-write", writing fails with EIO; while it has a file
+ *                    "fail-sync", syncs fail with EIO and nothing becomes durable.
  *
  * A record is: kind, file, number, length, bytes. Kind is one byte, file and number have 8, length has 4, big-endian.
  * Files are numbered by their inodes; 'C' begins a new file.
@@ -160,6 +161,7 @@ static ssize_t write_followed(int fd, const struct iovec *parts, int count, off6
         int full = controlled("full");
         if (full && (half = !half) && length > 1) length /= 2;
         else if (full) error = ENOSPC;
+        if (controlled("fail-write")) error = EIO;
         struct stat status;
         off64_t where = offset;
         if (where < 0 && (fcntl(fd, F_GETFL) & O_APPEND)) where = fstat(fd, &status) == 0 ? status.st_size : 0;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use kms_core::Error;
 use kms_service::store::{MAX_KEY, MAX_VALUE, Revision};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 use crate::limits::REMEMBERED;
 use crate::sqlite::{fault, file, format, group, place, read};
@@ -39,7 +39,7 @@ impl fmt::Display for Finding {
 
 /// Reads all of the store at `path` and reports what is wrong with it: SQLite's own structure, the tables, each key,
 /// value and revision against the limits of [`kms_service::store`], the transactions that are remembered. Works while
-/// the store is open, and on a file that cannot be opened any more. Nothing is changed.
+/// the store is open, and on a file that cannot be opened any more. Nothing of it is changed.
 ///
 /// # Errors
 /// `Unsupported` if the format is newer than this version; `Io`, `TimedOut`. What is wrong with the file itself is a finding.
@@ -56,8 +56,7 @@ pub fn check(path: &Path) -> Result<Vec<Finding>, Error> {
 
 /// [`check`] without a look at who may write the file.
 pub(super) fn unshared(path: &Path) -> Result<Vec<Finding>, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)
+    let connection = Connection::open_with_flags(path, file::FLAGS)
         .and_then(|connection| {
             file::settle(&connection)?;
             connection.pragma_update(None, "query_only", true)?;

@@ -52,7 +52,7 @@ fn copy(from: &Connection, to: &Path) -> Result<(), Error> {
 /// All pages in one step: one snapshot, which the writer does not wait for.
 fn pages(from: &Connection, to: &Path) -> Result<(), Error> {
     let copying = |error| fault::of("copying the store", error);
-    let mut copy = Connection::open(to).map_err(copying)?;
+    let mut copy = Connection::open_with_flags(to, file::FLAGS).map_err(copying)?;
     // The copy is synced once, when it is complete.
     copy.pragma_update(None, "synchronous", "OFF").map_err(copying)?;
     let step = Backup::new(from, &mut copy).and_then(|backup| backup.step(-1)).map_err(copying)?;

@@ -27,6 +27,11 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("COMMIT")
 }
 
+/// Writes the format's version once more.
+pub(super) fn touch(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", FORMAT)
+}
+
 /// Whether the first bytes of a file are those of a store. Read without SQLite, so that nobody else's database is
 /// touched.
 ///

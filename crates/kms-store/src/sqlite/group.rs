@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::limits::{self, REMEMBERED};
 use crate::sqlite::fault::{self, Left};
-use crate::sqlite::read;
+use crate::sqlite::{format, read};
 
 /// How a batch ended.
 pub(super) enum End {
@@ -28,10 +28,21 @@ pub(super) enum End {
 /// A failure inside the batch is one of the disk or of memory and has nothing to do with a single transaction: it ends
 /// the whole batch, and nothing of it is written.
 pub(super) fn commit(connection: &Connection, batch: &[&Transaction]) -> End {
+    in_one(connection, || apply_all(connection, batch))
+}
+
+/// Writes and syncs something that changes nothing.
+pub(super) fn probe(connection: &Connection) -> End {
+    in_one(connection, || format::touch(connection).map(|()| Vec::new()))
+}
+
+fn in_one(connection: &Connection, work: impl FnOnce() -> rusqlite::Result<Vec<Outcome>>) -> End {
+    // Should the last time have failed to.
+    roll_back(connection);
     if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
         return End::Failed(fault::of("beginning to write", error));
     }
-    let outcomes = match apply_all(connection, batch) {
+    let outcomes = match work() {
         Ok(outcomes) => outcomes,
         Err(error) => {
             roll_back(connection);

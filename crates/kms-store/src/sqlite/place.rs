@@ -18,7 +18,8 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Error> {
     let path = directory.join(name);
     if !exists(&path)? {
         for log in companions(&path) {
-            if exists(&log)? {
+            // Another process may have made the file and its log just now.
+            if exists(&log)? && !exists(&path)? {
                 return Err(Error::malformed(format!("{} is there without the file it belongs to", log.display())));
             }
         }

@@ -4,40 +4,69 @@ use std::path::PathBuf;
 
 use kms_core::Error;
 use kms_service::store::{Revision, Stored};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::limits;
 use crate::sqlite::{fault, file};
 
-/// The most connections that are kept open while nobody reads.
-const KEPT: usize = 4;
+/// The most connections. More than there are processors only wait for each other.
+const MOST: usize = 8;
 
 /// Connections for reading.
 pub(super) struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    most: usize,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    /// How many there are, with those in use.
+    open: usize,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Vec::new()) }
+        let most = std::thread::available_parallelism().map_or(2, |processors| processors.get().clamp(2, MOST));
+        Self { path, most, pool: Mutex::default(), returned: Condvar::new() }
     }
 
     /// Runs `read` on a connection that nobody else uses meanwhile.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let idle = self.idle.lock().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => file::open_reader(&self.path)?,
-        };
-        let answer = read(&connection).map_err(|error| fault::of("reading the store", error))?;
+        let connection = self.take()?;
+        let answer = read(&connection).map_err(|error| fault::of("reading the store", error));
         // After an error the connection is not used again.
-        let mut idle = self.idle.lock();
-        if idle.len() < KEPT {
-            idle.push(connection);
+        self.give(answer.is_ok().then_some(connection));
+        answer
+    }
+
+    fn take(&self) -> Result<Connection, Error> {
+        let mut pool = self.pool.lock();
+        loop {
+            if let Some(connection) = pool.idle.pop() {
+                return Ok(connection);
+            }
+            if pool.open < self.most {
+                pool.open += 1;
+                break;
+            }
+            self.returned.wait(&mut pool);
         }
-        Ok(answer)
+        drop(pool);
+        file::open_reader(&self.path).inspect_err(|_| self.give(None))
+    }
+
+    fn give(&self, connection: Option<Connection>) {
+        let mut pool = self.pool.lock();
+        match connection {
+            Some(connection) => pool.idle.push(connection),
+            None => pool.open -= 1,
+        }
+        drop(pool);
+        self.returned.notify_one();
     }
 }
 

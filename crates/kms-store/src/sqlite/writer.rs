@@ -27,7 +27,7 @@ pub(super) struct Writer {
 
 enum Job {
     Commit(Transaction, SyncSender<Result<Outcome, Error>>),
-    Probe(SyncSender<Result<Outcome, Error>>),
+    Probe(SyncSender<Result<(), Error>>),
 }
 
 impl Writer {
@@ -47,31 +47,31 @@ impl Writer {
 
     /// Commits, together with what others commit at the same time.
     pub(super) fn commit(&self, transaction: &Transaction) -> Result<Outcome, Error> {
-        self.ask(|answer| Job::Commit(transaction.clone(), answer))
+        let answer = self.ask(|answer| Job::Commit(transaction.clone(), answer))?;
+        // No answer comes if the thread died over it.
+        answer.unwrap_or(Ok(Outcome::Unknown))
     }
 
-    /// Whether the thread lives.
+    /// Whether something can be written and synced.
     pub(super) fn probe(&self) -> Result<(), Error> {
-        match self.ask(Job::Probe)? {
-            Outcome::Unknown => Err(Error::with_detail(ErrorKind::Internal, "the thread that writes has ended")),
-            _ => Ok(()),
-        }
+        self.ask(Job::Probe)?.unwrap_or_else(|| Err(ended()))
     }
 
-    fn ask(&self, job: impl FnOnce(SyncSender<Result<Outcome, Error>>) -> Job) -> Result<Outcome, Error> {
+    fn ask<T>(&self, job: impl FnOnce(SyncSender<T>) -> Job) -> Result<Option<T>, Error> {
         let (answer, answers) = mpsc::sync_channel(1);
         let Some(jobs) = self.jobs.lock().clone() else { return Err(ErrorKind::Disconnected.into()) };
-        if jobs.send(job(answer)).is_err() {
-            return Err(Error::with_detail(ErrorKind::Internal, "the thread that writes has ended"));
-        }
-        // No answer comes if the thread died over it.
-        answers.recv().unwrap_or(Ok(Outcome::Unknown))
+        jobs.send(job(answer)).map_err(|_| ended())?;
+        Ok(answers.recv().ok())
     }
 
     /// Lets the thread end once it has answered what was asked.
     pub(super) fn close(&self) {
         self.jobs.lock().take();
     }
+}
+
+fn ended() -> Error {
+    Error::with_detail(ErrorKind::Internal, "the thread that writes has ended")
 }
 
 /// What the thread has.
@@ -98,13 +98,33 @@ impl Writing {
                         batch.push((transaction, answer));
                     }
                     Job::Probe(answer) => {
-                        let _gone = answer.send(Ok(Outcome::Conflict(Vec::new())));
+                        let _gone = answer.send(self.probe());
                     }
                 }
                 next = if batch.len() < BATCH && bytes < BATCH_BYTES { jobs.try_recv().ok() } else { None };
             }
             if !batch.is_empty() {
                 self.commit(batch, bytes);
+            }
+        }
+    }
+
+    fn probe(&self) -> Result<(), Error> {
+        let stopped_before = self.shared.stopped.lock().clone();
+        if let Some(why) = stopped_before {
+            return Err(stopped(&why));
+        }
+        let turn = self.shared.turn.lock();
+        let end = group::probe(&self.connection);
+        drop(turn);
+        match end {
+            End::Done(_) => Ok(()),
+            End::Failed(error) => Err(error),
+            End::Unknown { error, doubt } => {
+                if doubt {
+                    *self.shared.stopped.lock() = Some(error.to_string());
+                }
+                Err(error)
             }
         }
     }

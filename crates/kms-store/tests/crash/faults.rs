@@ -44,6 +44,7 @@ fn full() {
             assert!(error.to_string().contains("the disk is full"), "{error}");
         }
     }
+    assert_eq!(store.health().unwrap_err().kind(), ErrorKind::Io);
     // Reading goes on, and sees nothing of what was refused.
     assert_eq!((0..workload::THREADS).map(|thread| workload::next(&store, thread)).max(), Some(10));
     signal(&file, "refused");
@@ -67,6 +68,45 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     signal(&file, "room");
     assert!(program.wait().unwrap().success());
     let acknowledged = (0..workload::THREADS).map(|thread| (thread, 20)).collect();
+    assert_eq!(workload::lost(&Sqlite::open(&file).unwrap(), &acknowledged), [""; 0]);
+}
+
+#[test]
+#[ignore = "the program that cannot write"]
+fn unwritten() {
+    let file = workload::file();
+    let store = Sqlite::open(&file).unwrap();
+    workload::write(&store, 10, |_| {});
+    signal(&file, "written");
+    await_signal(&file, "failing");
+    let doubtful = workload::transaction(&store, 0, 10);
+    for _ in 0..3 {
+        assert_eq!(store.commit(&doubtful).unwrap(), Outcome::Unknown);
+        assert_eq!(store.health().unwrap_err().kind(), ErrorKind::Io);
+    }
+    signal(&file, "failed");
+    await_signal(&file, "healed");
+    store.health().unwrap();
+    assert!(matches!(store.commit(&doubtful).unwrap(), Outcome::Committed(_)));
+    assert_eq!(workload::next(&store, 0), 11);
+    workload::write(&store, 10, |_| {});
+}
+
+#[test]
+fn a_failing_write_leaves_doubt_until_it_is_asked_again() {
+    let home = tempfile::tempdir().unwrap();
+    let recorder = Recorder::new(home.path());
+    std::fs::create_dir(home.path().join("signals")).unwrap();
+    let file = recorder.directory().join("keys").join("store.db");
+    let mut program = recorder.attach(&mut workload::program("crash::faults::unwritten", &file)).spawn().unwrap();
+    await_signal(&file, "written");
+    recorder.fail_writes(true);
+    signal(&file, "failing");
+    await_signal(&file, "failed");
+    recorder.fail_writes(false);
+    signal(&file, "healed");
+    assert!(program.wait().unwrap().success());
+    let acknowledged = (0..workload::THREADS).map(|thread| (thread, if thread == 0 { 21 } else { 20 })).collect();
     assert_eq!(workload::lost(&Sqlite::open(&file).unwrap(), &acknowledged), [""; 0]);
 }
 
