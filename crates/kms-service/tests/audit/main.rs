@@ -10,6 +10,7 @@
 
 mod common;
 mod faults;
+mod fixture;
 mod full;
 mod kill;
 mod power;
