@@ -16,11 +16,13 @@ pub const VERSION: u16 = 1;
 /// Length of a segment's header, in bytes.
 pub const HEADER_LEN: usize = 100;
 /// Length of what stands before a record's payload, in bytes.
-pub const HEAD_LEN: usize = 23;
+pub const HEAD_LEN: usize = 26;
 /// Length of the link behind a record's payload, in bytes.
 pub const LINK_LEN: usize = 32;
 /// The longest payload, in bytes. CloudTrail's limit for an event is the same.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
+/// What every record begins with, before its kind. 0xFF is in no UTF-8, so this is not in the payload of an event.
+const MARK: [u8; 3] = [0xff, b'K', b'A'];
 /// The most records that are written before one sync.
 pub const MAX_BATCH: u16 = 4096;
 
@@ -120,14 +122,14 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the format is frozen")]
 pub struct Head {
-    /// Length of the payload, in bytes.
-    pub len: u32,
-    /// Sequence number: one more than the record before.
-    pub sequence: u64,
+    /// Three bytes that are the same in every record, and one for what the record is: 1 or 2.
+    pub mark: [u8; 4],
     /// Place in its batch, from 0. All records before the batch were on the disk before this one was written.
     pub place: u16,
-    /// What the record is, as a byte: 1 or 2 if it is right.
-    pub kind: u8,
+    /// Sequence number: one more than the record before.
+    pub sequence: u64,
+    /// Length of the payload, in bytes.
+    pub len: u32,
     /// When the record was written.
     pub time: Timestamp,
 }
@@ -140,7 +142,8 @@ impl Head {
     pub(crate) fn new(kind: Kind, sequence: u64, place: u16, time: Timestamp, payload: &[u8]) -> Result<Self, Error> {
         let len = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_PAYLOAD);
         let len = len.ok_or_else(|| Error::invalid_input("an audit record has at most 262,144 bytes"))?;
-        Ok(Self { len, sequence, place, kind: kind.byte(), time })
+        let [first, second, third] = MARK;
+        Ok(Self { mark: [first, second, third, kind.byte()], place, sequence, len, time })
     }
 
     /// Reads a head. Any bytes are one; whether it is right, the place it stands in says.
@@ -149,20 +152,20 @@ impl Head {
         let mut reader = Reader::new(bytes);
         // Nothing is missing: the length is right.
         Self {
-            len: reader.u32().unwrap_or(0),
-            sequence: reader.u64().unwrap_or(0),
-            place: reader.u16().unwrap_or(0),
-            kind: reader.u8().unwrap_or(0),
-            time: Timestamp::from_millis(reader.u64().unwrap_or(0)),
+            mark: reader.array().unwrap_or_default(),
+            place: reader.u16().unwrap_or_default(),
+            sequence: reader.u64().unwrap_or_default(),
+            len: reader.u32().unwrap_or_default(),
+            time: Timestamp::from_millis(reader.u64().unwrap_or_default()),
         }
     }
 
-    /// What the record is, if this version knows it.
+    /// What the record is, if it is one that this version knows.
     #[must_use]
-    pub const fn kind(&self) -> Option<Kind> {
-        match self.kind {
-            1 => Some(Kind::Event),
-            2 => Some(Kind::Checkpoint),
+    pub fn kind(&self) -> Option<Kind> {
+        match self.mark.split_last()? {
+            (1, front) if front == MARK => Some(Kind::Event),
+            (2, front) if front == MARK => Some(Kind::Checkpoint),
             _ => None,
         }
     }
@@ -174,10 +177,10 @@ impl Head {
     }
 
     fn write(&self, to: &mut Vec<u8>) {
-        to.extend_from_slice(&self.len.to_be_bytes());
-        to.extend_from_slice(&self.sequence.to_be_bytes());
+        to.extend_from_slice(&self.mark);
         to.extend_from_slice(&self.place.to_be_bytes());
-        to.push(self.kind);
+        to.extend_from_slice(&self.sequence.to_be_bytes());
+        to.extend_from_slice(&self.len.to_be_bytes());
         to.extend_from_slice(&self.time.as_millis().to_be_bytes());
     }
 
@@ -214,9 +217,10 @@ mod tests {
         let head = Head::new(Kind::Event, 0x0102, 3, Timestamp::from_millis(5), b"{}").unwrap();
         let mut bytes = Vec::new();
         let end = head.write_record(&[1; 32], b"{}", &mut bytes);
-        let expected = [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 2, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 5, b'{', b'}'];
-        assert_eq!(bytes[..25], expected);
-        assert_eq!(bytes[25..], end);
+        let expected =
+            [0xff, b'K', b'A', 1, 0, 3, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 5, b'{', b'}'];
+        assert_eq!(bytes[..28], expected);
+        assert_eq!(bytes[28..], end);
         assert_eq!(end, link(&[1; 32], &expected));
         assert_eq!(Head::parse(bytes.first_chunk().unwrap()), head);
         assert!(Head::new(Kind::Event, 1, 0, Timestamp::default(), &vec![0; MAX_PAYLOAD + 1]).is_err());

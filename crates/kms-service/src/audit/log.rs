@@ -145,8 +145,8 @@ impl Drop for OnPanic<'_> {
         if thread::panicking() {
             let error = Error::with_detail(ErrorKind::Internal, "its thread panicked").that_may_have_run();
             let failure = Failure::new("the audit log stopped, until it is opened again", &error);
-            self.batch.end(Err(failure.clone()));
             self.queue.stop(&failure);
+            self.batch.end(Err(failure));
         }
     }
 }
@@ -180,13 +180,13 @@ impl Writer {
                 match self.tail.commit(&taken.records, checkpoint) {
                     Ok((first, signed)) => {
                         *shared.head.lock() = self.tail.head();
-                        batch.end(Ok(first));
                         self.note(signed);
+                        batch.end(Ok(first));
                     }
                     Err(Trouble::Full(error)) => {
                         let failure = Failure::new("the audit log has no room", &error);
-                        batch.end(Err(failure.clone()));
-                        *shared.warning.lock() = Some(failure);
+                        *shared.warning.lock() = Some(failure.clone());
+                        batch.end(Err(failure));
                     }
                     Err(Trouble::Fatal(error)) => {
                         let failure = Failure::new("the audit log stopped, until it is opened again", &error);

@@ -20,8 +20,8 @@ pub enum Problem {
     Length(u32),
     /// Another record stands here: records are missing, or out of order.
     Sequence(u64),
-    /// Neither an event nor a checkpoint.
-    Kind(u8),
+    /// What begins here is neither an event nor a checkpoint.
+    Mark,
     /// The place in the batch is not the next, nor the first.
     Place(u16),
     /// The record is not what was linked, or does not continue from the one before.
@@ -37,7 +37,7 @@ impl fmt::Display for Problem {
             Self::CutShort => f.write_str("the record is cut short"),
             Self::Length(len) => write!(f, "the length of the record is damaged ({len})"),
             Self::Sequence(found) => write!(f, "record {found} stands here"),
-            Self::Kind(kind) => write!(f, "the kind of the record is damaged ({kind})"),
+            Self::Mark => f.write_str("this is not the beginning of a record"),
             Self::Place(place) => write!(f, "the record's place in its batch is damaged ({place})"),
             Self::Link => f.write_str("the record was altered, or does not continue from the one before"),
             Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
@@ -185,10 +185,10 @@ impl<R: Read> SegmentReader<R> {
             link: *stored,
             place: parsed.place.saturating_add(1),
         };
-        let problem = if parsed.sequence != sequence {
+        let problem = if parsed.kind().is_none() {
+            Some(Problem::Mark)
+        } else if parsed.sequence != sequence {
             Some(Problem::Sequence(parsed.sequence))
-        } else if parsed.kind().is_none() {
-            Some(Problem::Kind(parsed.kind))
         } else if (parsed.place != 0 && parsed.place != next_place) || parsed.place >= MAX_BATCH {
             Some(Problem::Place(parsed.place))
         } else if link(&previous, covered) != *stored {
@@ -197,7 +197,7 @@ impl<R: Read> SegmentReader<R> {
             None
         };
         if let Some(problem) = problem {
-            self.beyond = Some(after);
+            self.beyond = parsed.kind().map(|_| after);
             return Err(defect(problem));
         }
         self.current = Some((parsed, self.at));

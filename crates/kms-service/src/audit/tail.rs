@@ -173,7 +173,7 @@ impl Tail {
         let mut push = |after: &mut Cursor, kind, payload: &[u8]| -> Result<(), Error> {
             let head = format::Head::new(kind, after.sequence, after.place, time, payload)?;
             after.link = head.write_record(&after.link, payload, &mut buffer);
-            after.sequence += 1;
+            after.sequence = after.sequence.saturating_add(1);
             after.place += 1;
             Ok(())
         };
@@ -193,7 +193,7 @@ impl Tail {
             push(&mut after, Kind::Event, record).map_err(Trouble::Fatal)?;
             unsigned += 1;
         }
-        after.offset += u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+        after.offset = after.offset.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
         let written = if buffer.is_empty() { Ok(()) } else { self.write(&buffer) };
         self.buffer = buffer;
         written?;

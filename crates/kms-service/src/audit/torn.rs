@@ -6,7 +6,7 @@
 
 use std::io::{self, Read};
 
-use crate::audit::format::{HEAD_LEN, Head, LINK_LEN, MAX_BATCH};
+use crate::audit::format::{HEAD_LEN, Head, MAX_BATCH};
 
 /// How much is read at once, in bytes.
 const PIECE: usize = 64 * 1024;
@@ -15,7 +15,7 @@ const PIECE: usize = 64 * 1024;
 /// answers its sequence number.
 ///
 /// The head need not be at the end of the record before: that record's length may be what is damaged. The payload of an
-/// event cannot hold the likeness of a head, since JSON has no zero bytes.
+/// event cannot hold the likeness of a head, since its first byte is in no UTF-8.
 pub(crate) fn later_batch(mut rest: impl Read, sequence: u64) -> io::Result<Option<u64>> {
     let mut bytes = Vec::new();
     loop {
@@ -34,14 +34,11 @@ pub(crate) fn later_batch(mut rest: impl Read, sequence: u64) -> io::Result<Opti
     }
 }
 
+/// A head of which only a part was written does not pass: without its beginning it has no mark; without its end its
+/// sequence number is smaller, and its place, which stands before, is what it was.
 fn is_of_later_batch(head: &Head, sequence: u64) -> bool {
-    // So many records do not fit between here and the end of any segment that was ever written.
-    let near = u64::from(u32::MAX) / u64::try_from(HEAD_LEN + LINK_LEN).unwrap_or(1);
-    let distance = head.sequence.checked_sub(sequence);
-    distance.is_some_and(|distance| distance < near && u64::from(head.place) < distance)
-        && head.payload_len().is_some()
-        && head.kind().is_some()
-        && head.place < MAX_BATCH
+    let distance = head.sequence.saturating_sub(sequence);
+    head.kind().is_some() && head.place < MAX_BATCH && u64::from(head.place) < distance
 }
 
 #[cfg(test)]
@@ -68,6 +65,21 @@ mod tests {
         for padding in PIECE - 40..PIECE + 5 {
             let bytes = [vec![0xff; padding], record(9, 0)].concat();
             assert_eq!(later_batch(&bytes[..], 7).unwrap(), Some(9), "{padding}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_head_proves_nothing() {
+        // 2,305 is 0x0901: of some parts the rest reads like a number, a place or a kind.
+        for (sequence, place) in [(9, 2), (2305, 9), (0x0001_0101, 257)] {
+            for written in 0..HEAD_LEN {
+                let first = sequence - u64::from(place);
+                let whole = record(sequence, place);
+                let (front, back) = whole.split_at(written);
+                let (no_front, no_back) = (vec![0; front.len()], vec![0; back.len()]);
+                assert_eq!(later_batch(&[front, &no_back].concat()[..], first).unwrap(), None);
+                assert_eq!(later_batch(&[&no_front, back].concat()[..], first).unwrap(), None);
+            }
         }
     }
 }

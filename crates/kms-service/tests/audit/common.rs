@@ -59,7 +59,7 @@ pub(crate) fn segments(directory: &Path) -> Vec<PathBuf> {
 pub(crate) fn records(segment: &[u8]) -> Vec<&[u8]> {
     let (mut records, mut rest) = (Vec::new(), &segment[HEADER_LEN..]);
     while !rest.is_empty() {
-        let len = u32::from_be_bytes(*rest.first_chunk().unwrap()) as usize;
+        let len = u32::from_be_bytes(*rest[14..].first_chunk().unwrap()) as usize;
         let (record, after) = rest.split_at(HEAD_LEN + len + LINK_LEN);
         records.push(record);
         rest = after;
