@@ -4,7 +4,7 @@ use core::fmt;
 
 use base64ct::{Base64, Encoding};
 use kms_core::{EncryptionContext, Secret};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -57,9 +57,51 @@ pub(crate) fn put<T: Member, S: Serializer>(member: &T, serializer: S) -> Result
     member.put(serializer)
 }
 
-/// `deserialize_with` of every member.
-pub(crate) fn take<'de, T: Member, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    T::take(deserializer)
+/// The value of the member whose name was read last.
+pub(crate) fn value<'de, T: Member, A: MapAccess<'de>>(map: &mut A) -> Result<T, A::Error> {
+    Ok(map.next_value::<In<T>>()?.0)
+}
+
+/// Reads a name on the wire, and tells which of these fields it is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FieldOf(pub(crate) &'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for FieldOf {
+    type Value = Option<&'static str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for FieldOf {
+    type Value = Option<&'static str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().copied().find(|field| is_name_of(name, field)))
+    }
+}
+
+/// Whether `name` is `field` in `PascalCase`.
+fn is_name_of(name: &str, field: &str) -> bool {
+    if field == "aws_account_id" {
+        return name == "AWSAccountId";
+    }
+    let mut rest = name.as_bytes();
+    for word in field.as_bytes().split(|&byte| byte == b'_') {
+        let (Some((first, tail)), Some((upper, name_tail))) = (word.split_first(), rest.split_first()) else {
+            return false;
+        };
+        let Some(after) = name_tail.strip_prefix(tail).filter(|_| first.to_ascii_uppercase() == *upper) else {
+            return false;
+        };
+        rest = after;
+    }
+    rest.is_empty()
 }
 
 /// Writes the member `field` of an object for the trail, if it is there and may be shown.

@@ -9,18 +9,46 @@ macro_rules! structure {
         $($(#[$field_meta:meta])* $field:ident: $type:ty $(=> $rule:ident)?,)*
     }) => {
         $(#[$meta])*
-        #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
-        #[serde(rename_all = "PascalCase", default)]
+        #[derive(Debug, Default, serde::Serialize)]
+        #[serde(rename_all = "PascalCase")]
         pub struct $name {
             $(
                 $(#[$field_meta])*
                 #[serde(
                     skip_serializing_if = "crate::api::member::Member::is_absent",
-                    serialize_with = "crate::api::member::put",
-                    deserialize_with = "crate::api::member::take"
+                    serialize_with = "crate::api::member::put"
                 )]
                 pub $field: $type,
             )*
+        }
+
+        /// From an object only: what is derived would read an array as well. Of a member that is there twice, the last
+        /// counts.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct MembersVisitor;
+                impl<'de> serde::de::Visitor<'de> for MembersVisitor {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    #[allow(unused_mut, reason = "not where there are no members")]
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        let mut structure = $name::default();
+                        let fields = crate::api::member::FieldOf(&[$(stringify!($field),)*]);
+                        while let Some(field) = map.next_key_seed(fields)? {
+                            match field {
+                                $(Some(stringify!($field)) => structure.$field = crate::api::member::value(&mut map)?,)*
+                                _ => drop(map.next_value::<serde::de::IgnoredAny>()?),
+                            }
+                        }
+                        Ok(structure)
+                    }
+                }
+                deserializer.deserialize_map(MembersVisitor)
+            }
         }
 
         impl crate::api::member::Member for $name {
@@ -85,8 +113,7 @@ macro_rules! request {
                 let mut found = Violations::default();
                 Member::check(self, &Rule::ANY, &At::Request, &mut found);
                 found.into_result()?;
-                $(return $check(self);)?
-                #[allow(unreachable_code, reason = "reached where there is nothing more to check")]
+                $($check(self)?;)?
                 Ok(())
             }
 

@@ -113,6 +113,9 @@ impl fmt::Display for At<'_> {
     }
 }
 
+/// The most violations that are reported: a list may have any number of wrong elements, an answer may not.
+pub(crate) const MAX_VIOLATIONS: usize = 100;
+
 /// What is wrong with a request so far.
 #[derive(Debug, Default)]
 pub(crate) struct Violations(Vec<String>);
@@ -121,12 +124,18 @@ impl Violations {
     /// A member has a value that breaks `constraint`. `None` for a value that must not be shown.
     pub(crate) fn value(&mut self, value: Option<&dyn fmt::Display>, at: &At<'_>, constraint: impl fmt::Display) {
         let shown = value.map(|value| format!(" '{value}'")).unwrap_or_default();
-        self.0.push(format!("Value{shown} at '{at}' failed to satisfy constraint: {constraint}"));
+        self.push(format_args!("Value{shown} at '{at}' failed to satisfy constraint: {constraint}"));
     }
 
     /// A member is not there.
     pub(crate) fn null(&mut self, at: &At<'_>) {
-        self.0.push(format!("Value null at '{at}' failed to satisfy constraint: Member must not be null"));
+        self.push(format_args!("Value null at '{at}' failed to satisfy constraint: Member must not be null"));
+    }
+
+    fn push(&mut self, violation: fmt::Arguments<'_>) {
+        if self.0.len() < MAX_VIOLATIONS {
+            self.0.push(violation.to_string());
+        }
     }
 
     /// Checks a length, in whatever unit.
