@@ -62,9 +62,9 @@ pub(crate) fn value<'de, T: Member, A: MapAccess<'de>>(map: &mut A) -> Result<T,
     Ok(map.next_value::<In<T>>()?.0)
 }
 
-/// Reads a name on the wire, and tells which of these fields it is of.
+/// Reads a name on the wire, and tells which of these fields it is of. Each has its name on the wire before it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct FieldOf(pub(crate) &'static [&'static str]);
+pub(crate) struct FieldOf(pub(crate) &'static [(&'static str, &'static str)]);
 
 impl<'de> DeserializeSeed<'de> for FieldOf {
     type Value = Option<&'static str>;
@@ -82,37 +82,17 @@ impl Visitor<'_> for FieldOf {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().copied().find(|field| is_name_of(name, field)))
+        Ok(self.0.iter().find(|(on_wire, _)| *on_wire == name).map(|(_, field)| *field))
     }
 }
 
-/// Whether `name` is `field` in `PascalCase`.
-fn is_name_of(name: &str, field: &str) -> bool {
-    if field == "aws_account_id" {
-        return name == "AWSAccountId";
-    }
-    let mut rest = name.as_bytes();
-    for word in field.as_bytes().split(|&byte| byte == b'_') {
-        let (Some((first, tail)), Some((upper, name_tail))) = (word.split_first(), rest.split_first()) else {
-            return false;
-        };
-        let Some(after) = name_tail.strip_prefix(tail).filter(|_| first.to_ascii_uppercase() == *upper) else {
-            return false;
-        };
-        rest = after;
-    }
-    rest.is_empty()
-}
-
-/// Writes the member `field` of an object for the trail, if it is there and may be shown.
-pub(crate) fn show<T: Member>(member: &T, field: &str, rule: &Rule, separator: &mut Separator, out: &mut Vec<u8>) {
+/// Writes a member of an object for the trail, if it is there and may be shown. `name` is quoted, with its colon.
+pub(crate) fn show<T: Member>(member: &T, name: &str, rule: &Rule, separator: &mut Separator, out: &mut Vec<u8>) {
     if !T::SHOWN || rule.is_hidden || member.is_absent() {
         return;
     }
     separator.put(out);
-    out.push(b'"');
-    trail::name(out, field);
-    out.extend_from_slice(b"\":");
+    out.extend_from_slice(name.as_bytes());
     member.show(out);
 }
 

@@ -37,7 +37,9 @@ macro_rules! structure {
                     #[allow(unused_mut, reason = "not where there are no members")]
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
                         let mut structure = $name::default();
-                        let fields = crate::api::member::FieldOf(&[$(stringify!($field),)*]);
+                        let fields = crate::api::member::FieldOf(const {
+                            &[$((crate::api::structure::name!(pascal $field), stringify!($field)),)*]
+                        });
                         while let Some(field) = map.next_key_seed(fields)? {
                             match field {
                                 $(Some(stringify!($field)) => structure.$field = crate::api::member::value(&mut map)?,)*
@@ -68,7 +70,7 @@ macro_rules! structure {
                 found: &mut crate::api::validation::Violations,
             ) {
                 $(
-                    let member = crate::api::validation::At::Member(at, stringify!($field));
+                    let member = crate::api::validation::At::Member(at, crate::api::structure::name!(camel $field));
                     self.$field.check(crate::api::structure::rule!($($rule)?), &member, found);
                 )*
             }
@@ -77,8 +79,9 @@ macro_rules! structure {
             fn show(&self, out: &mut Vec<u8>) {
                 let mut separator = crate::api::trail::Separator::OBJECT;
                 $(
+                    let name = crate::api::structure::name!(quoted $field);
                     let rule = crate::api::structure::rule!($($rule)?);
-                    crate::api::member::show(&self.$field, stringify!($field), rule, &mut separator, out);
+                    crate::api::member::show(&self.$field, name, rule, &mut separator, out);
                 )*
                 out.extend_from_slice(if separator.is_first() { b"{}" } else { b"}" });
             }
@@ -86,6 +89,16 @@ macro_rules! structure {
     };
 }
 pub(crate) use structure;
+
+/// The name of a member in another case.
+macro_rules! name {
+    ($case:ident $field:ident) => {{
+        const NAME: &crate::api::name::Name<{ stringify!($field).len() + 3 }> =
+            &crate::api::name::Name::$case(stringify!($field));
+        const { NAME.as_str() }
+    }};
+}
+pub(crate) use name;
 
 /// The rule of a member.
 macro_rules! rule {

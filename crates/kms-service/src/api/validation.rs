@@ -3,7 +3,6 @@
 use core::fmt;
 
 use crate::KmsError;
-use crate::api::trail;
 
 /// What the value of a member may be. For a text the bounds are of its length in characters, for bytes of their number,
 /// for a list of its elements', and for a number of the number itself.
@@ -101,13 +100,8 @@ impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request => Ok(()),
-            Self::Member(parent, field) => {
-                parent.fmt(f)?;
-                let mut name = Vec::new();
-                trail::name(&mut name, field);
-                let dot = if matches!(parent, At::Request) { "" } else { "." };
-                write!(f, "{dot}{}", String::from_utf8_lossy(&name))
-            }
+            Self::Member(At::Request, name) => f.write_str(name),
+            Self::Member(parent, name) => write!(f, "{parent}.{name}"),
             Self::Element(parent, number) => write!(f, "{parent}.{number}.member"),
         }
     }
@@ -165,9 +159,9 @@ impl Violations {
 }
 
 /// The error of a member that other members make necessary.
-pub(crate) fn missing(field: &'static str) -> KmsError {
+pub(crate) fn missing(name: &'static str) -> KmsError {
     let mut violations = Violations::default();
-    violations.null(&At::Member(&At::Request, field));
+    violations.null(&At::Member(&At::Request, name));
     // There is one, so this is an error.
     violations.into_result().err().unwrap_or_else(|| KmsError::new(crate::Exception::Validation))
 }
