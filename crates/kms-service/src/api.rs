@@ -41,6 +41,7 @@ pub mod grants;
 pub mod import;
 pub mod keys;
 mod member;
+mod name;
 mod named;
 mod operation;
 pub mod policies;

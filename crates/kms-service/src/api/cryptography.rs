@@ -79,10 +79,8 @@ fn ignores_ciphertext(dry_run: Option<bool>, modifiers: &[Named<DryRunModifierTy
 fn decrypt_has_ciphertext(request: &DecryptRequest) -> Result<(), KmsError> {
     match (&request.ciphertext_blob, &request.key_id) {
         (Some(_), _) => Ok(()),
-        (None, _) if !ignores_ciphertext(request.dry_run, &request.dry_run_modifiers) => {
-            Err(missing("ciphertext_blob"))
-        }
-        (None, None) => Err(missing("key_id")),
+        (None, _) if !ignores_ciphertext(request.dry_run, &request.dry_run_modifiers) => Err(missing("ciphertextBlob")),
+        (None, None) => Err(missing("keyId")),
         (None, Some(_)) => Ok(()),
     }
 }
@@ -132,10 +130,8 @@ request! {
 fn re_encrypt_has_ciphertext(request: &ReEncryptRequest) -> Result<(), KmsError> {
     match (&request.ciphertext_blob, &request.source_key_id) {
         (Some(_), _) => Ok(()),
-        (None, _) if !ignores_ciphertext(request.dry_run, &request.dry_run_modifiers) => {
-            Err(missing("ciphertext_blob"))
-        }
-        (None, None) => Err(missing("source_key_id")),
+        (None, _) if !ignores_ciphertext(request.dry_run, &request.dry_run_modifiers) => Err(missing("ciphertextBlob")),
+        (None, None) => Err(missing("sourceKeyId")),
         (None, Some(_)) => Ok(()),
     }
 }

@@ -53,7 +53,7 @@ request! {
 
 fn grant_fits(request: &CreateGrantRequest) -> Result<(), KmsError> {
     match (&request.grantee_principal, &request.grantee_service_principal) {
-        (None, None) => return Err(missing("grantee_principal")),
+        (None, None) => return Err(missing("granteePrincipal")),
         (Some(_), Some(_)) => {
             return Err(KmsError::validation(
                 "GranteePrincipal and GranteeServicePrincipal cannot be specified in the same request.",
@@ -167,7 +167,7 @@ request! {
 
 fn retiring_is_named(request: &ListRetirableGrantsRequest) -> Result<(), KmsError> {
     match (&request.retiring_principal, &request.retiring_service_principal) {
-        (None, None) => Err(missing("retiring_principal")),
+        (None, None) => Err(missing("retiringPrincipal")),
         (Some(_), Some(_)) => Err(KmsError::validation(
             "RetiringPrincipal and RetiringServicePrincipal cannot be specified in the same request.",
         )),

@@ -4,7 +4,7 @@ use core::fmt;
 
 use base64ct::{Base64, Encoding};
 use kms_core::{EncryptionContext, Secret};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -57,20 +57,42 @@ pub(crate) fn put<T: Member, S: Serializer>(member: &T, serializer: S) -> Result
     member.put(serializer)
 }
 
-/// `deserialize_with` of every member.
-pub(crate) fn take<'de, T: Member, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    T::take(deserializer)
+/// The value of the member whose name was read last.
+pub(crate) fn value<'de, T: Member, A: MapAccess<'de>>(map: &mut A) -> Result<T, A::Error> {
+    Ok(map.next_value::<In<T>>()?.0)
 }
 
-/// Writes the member `field` of an object for the trail, if it is there and may be shown.
-pub(crate) fn show<T: Member>(member: &T, field: &str, rule: &Rule, separator: &mut Separator, out: &mut Vec<u8>) {
+/// Reads a name on the wire, and tells which of these fields it is of. Each has its name on the wire before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FieldOf(pub(crate) &'static [(&'static str, &'static str)]);
+
+impl<'de> DeserializeSeed<'de> for FieldOf {
+    type Value = Option<&'static str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for FieldOf {
+    type Value = Option<&'static str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().find(|(on_wire, _)| *on_wire == name).map(|(_, field)| *field))
+    }
+}
+
+/// Writes a member of an object for the trail, if it is there and may be shown. `name` is quoted, with its colon.
+pub(crate) fn show<T: Member>(member: &T, name: &str, rule: &Rule, separator: &mut Separator, out: &mut Vec<u8>) {
     if !T::SHOWN || rule.is_hidden || member.is_absent() {
         return;
     }
     separator.put(out);
-    out.push(b'"');
-    trail::name(out, field);
-    out.extend_from_slice(b"\":");
+    out.extend_from_slice(name.as_bytes());
     member.show(out);
 }
 

@@ -9,18 +9,48 @@ macro_rules! structure {
         $($(#[$field_meta:meta])* $field:ident: $type:ty $(=> $rule:ident)?,)*
     }) => {
         $(#[$meta])*
-        #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
-        #[serde(rename_all = "PascalCase", default)]
+        #[derive(Debug, Default, serde::Serialize)]
+        #[serde(rename_all = "PascalCase")]
         pub struct $name {
             $(
                 $(#[$field_meta])*
                 #[serde(
                     skip_serializing_if = "crate::api::member::Member::is_absent",
-                    serialize_with = "crate::api::member::put",
-                    deserialize_with = "crate::api::member::take"
+                    serialize_with = "crate::api::member::put"
                 )]
                 pub $field: $type,
             )*
+        }
+
+        /// From an object only: what is derived would read an array as well. Of a member that is there twice, the last
+        /// counts.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct MembersVisitor;
+                impl<'de> serde::de::Visitor<'de> for MembersVisitor {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    #[allow(unused_mut, reason = "not where there are no members")]
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        let mut structure = $name::default();
+                        let fields = crate::api::member::FieldOf(const {
+                            &[$((crate::api::structure::name!(pascal $field), stringify!($field)),)*]
+                        });
+                        while let Some(field) = map.next_key_seed(fields)? {
+                            match field {
+                                $(Some(stringify!($field)) => structure.$field = crate::api::member::value(&mut map)?,)*
+                                _ => drop(map.next_value::<serde::de::IgnoredAny>()?),
+                            }
+                        }
+                        Ok(structure)
+                    }
+                }
+                deserializer.deserialize_map(MembersVisitor)
+            }
         }
 
         impl crate::api::member::Member for $name {
@@ -40,7 +70,7 @@ macro_rules! structure {
                 found: &mut crate::api::validation::Violations,
             ) {
                 $(
-                    let member = crate::api::validation::At::Member(at, stringify!($field));
+                    let member = crate::api::validation::At::Member(at, crate::api::structure::name!(camel $field));
                     self.$field.check(crate::api::structure::rule!($($rule)?), &member, found);
                 )*
             }
@@ -49,8 +79,9 @@ macro_rules! structure {
             fn show(&self, out: &mut Vec<u8>) {
                 let mut separator = crate::api::trail::Separator::OBJECT;
                 $(
+                    let name = crate::api::structure::name!(quoted $field);
                     let rule = crate::api::structure::rule!($($rule)?);
-                    crate::api::member::show(&self.$field, stringify!($field), rule, &mut separator, out);
+                    crate::api::member::show(&self.$field, name, rule, &mut separator, out);
                 )*
                 out.extend_from_slice(if separator.is_first() { b"{}" } else { b"}" });
             }
@@ -58,6 +89,16 @@ macro_rules! structure {
     };
 }
 pub(crate) use structure;
+
+/// The name of a member in another case.
+macro_rules! name {
+    ($case:ident $field:ident) => {{
+        const NAME: &crate::api::name::Name<{ stringify!($field).len() + 3 }> =
+            &crate::api::name::Name::$case(stringify!($field));
+        const { NAME.as_str() }
+    }};
+}
+pub(crate) use name;
 
 /// The rule of a member.
 macro_rules! rule {
@@ -85,8 +126,7 @@ macro_rules! request {
                 let mut found = Violations::default();
                 Member::check(self, &Rule::ANY, &At::Request, &mut found);
                 found.into_result()?;
-                $(return $check(self);)?
-                #[allow(unreachable_code, reason = "reached where there is nothing more to check")]
+                $($check(self)?;)?
                 Ok(())
             }
 

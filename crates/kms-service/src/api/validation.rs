@@ -3,7 +3,6 @@
 use core::fmt;
 
 use crate::KmsError;
-use crate::api::trail;
 
 /// What the value of a member may be. For a text the bounds are of its length in characters, for bytes of their number,
 /// for a list of its elements', and for a number of the number itself.
@@ -101,17 +100,15 @@ impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request => Ok(()),
-            Self::Member(parent, field) => {
-                parent.fmt(f)?;
-                let mut name = Vec::new();
-                trail::name(&mut name, field);
-                let dot = if matches!(parent, At::Request) { "" } else { "." };
-                write!(f, "{dot}{}", String::from_utf8_lossy(&name))
-            }
+            Self::Member(At::Request, name) => f.write_str(name),
+            Self::Member(parent, name) => write!(f, "{parent}.{name}"),
             Self::Element(parent, number) => write!(f, "{parent}.{number}.member"),
         }
     }
 }
+
+/// The most violations that are reported: a list may have any number of wrong elements, an answer may not.
+pub(crate) const MAX_VIOLATIONS: usize = 100;
 
 /// What is wrong with a request so far.
 #[derive(Debug, Default)]
@@ -121,12 +118,18 @@ impl Violations {
     /// A member has a value that breaks `constraint`. `None` for a value that must not be shown.
     pub(crate) fn value(&mut self, value: Option<&dyn fmt::Display>, at: &At<'_>, constraint: impl fmt::Display) {
         let shown = value.map(|value| format!(" '{value}'")).unwrap_or_default();
-        self.0.push(format!("Value{shown} at '{at}' failed to satisfy constraint: {constraint}"));
+        self.push(format_args!("Value{shown} at '{at}' failed to satisfy constraint: {constraint}"));
     }
 
     /// A member is not there.
     pub(crate) fn null(&mut self, at: &At<'_>) {
-        self.0.push(format!("Value null at '{at}' failed to satisfy constraint: Member must not be null"));
+        self.push(format_args!("Value null at '{at}' failed to satisfy constraint: Member must not be null"));
+    }
+
+    fn push(&mut self, violation: fmt::Arguments<'_>) {
+        if self.0.len() < MAX_VIOLATIONS {
+            self.0.push(violation.to_string());
+        }
     }
 
     /// Checks a length, in whatever unit.
@@ -156,9 +159,9 @@ impl Violations {
 }
 
 /// The error of a member that other members make necessary.
-pub(crate) fn missing(field: &'static str) -> KmsError {
+pub(crate) fn missing(name: &'static str) -> KmsError {
     let mut violations = Violations::default();
-    violations.null(&At::Member(&At::Request, field));
+    violations.null(&At::Member(&At::Request, name));
     // There is one, so this is an error.
     violations.into_result().err().unwrap_or_else(|| KmsError::new(crate::Exception::Validation))
 }

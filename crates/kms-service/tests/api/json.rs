@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::calls::{request, response};
 use crate::model::{Model, Type};
-use crate::samples::{full, members_of};
+use crate::samples::members_of;
 
 #[test]
 fn there_are_the_operations_of_the_model() {
@@ -19,6 +19,47 @@ fn there_are_the_operations_of_the_model() {
     for (&operation, definition) in &model.operations {
         assert_eq!(response(operation, &json!({})).is_some(), definition.output.is_some(), "{operation}");
     }
+}
+
+#[test]
+fn operations_that_change_something() {
+    let writes: Vec<&str> = Operation::ALL
+        .iter()
+        .filter(|operation| !operation.is_read_only())
+        .map(|operation| operation.as_str())
+        .collect();
+    assert_eq!(
+        writes,
+        [
+            "CancelKeyDeletion",
+            "ConnectCustomKeyStore",
+            "CreateAlias",
+            "CreateCustomKeyStore",
+            "CreateGrant",
+            "CreateKey",
+            "DeleteAlias",
+            "DeleteCustomKeyStore",
+            "DeleteImportedKeyMaterial",
+            "DisableKey",
+            "DisableKeyRotation",
+            "DisconnectCustomKeyStore",
+            "EnableKey",
+            "EnableKeyRotation",
+            "ImportKeyMaterial",
+            "PutKeyPolicy",
+            "ReplicateKey",
+            "RetireGrant",
+            "RevokeGrant",
+            "RotateKeyOnDemand",
+            "ScheduleKeyDeletion",
+            "TagResource",
+            "UntagResource",
+            "UpdateAlias",
+            "UpdateCustomKeyStore",
+            "UpdateKeyDescription",
+            "UpdatePrimaryRegion",
+        ]
+    );
 }
 
 #[test]
@@ -46,7 +87,9 @@ fn unknown_members_are_ignored_and_null_is_absent() {
             .into();
         assert_eq!(request(operation, &json).unwrap().json, json!({}), "{operation}");
         json["Surprise"] = json!({"a": [1]});
-        json["keyid"] = 1.into();
+        for name in ["keyid", "Keyid", "KeyI", "KeyIdX", "Key_Id", "key_id", ""] {
+            json[name] = 1.into();
+        }
         assert_eq!(request(operation, &json).unwrap().json, json!({}), "{operation}");
     }
 }
@@ -78,36 +121,27 @@ fn wrong_types_are_no_request() {
             let values = match &member.of {
                 Type::Named(name) => match model.shapes.get(name) {
                     Some(shape) => wrong(shape.kind),
-                    None => vec![1.into(), "a".into(), json!([1])],
+                    None => vec![1.into(), "a".into(), json!([])],
                 },
                 Type::Map => vec![1.into(), "a".into(), json!([["a", "b"]]), json!({"a": 1}), json!({"a": null})],
-                Type::List(..) => vec![1.into(), "a".into(), json!({}), json!([1]), json!([null])],
+                Type::List(..) => vec![1.into(), "a".into(), json!({}), json!([1]), json!([null]), json!([[]])],
             };
             for value in values {
                 let json = json!({member.name: value});
                 assert!(request(operation, &json).is_err(), "{operation} {json}");
             }
         }
-        assert!(request(operation, &"a".into()).is_err(), "{operation}");
+        for body in [json!("a"), json!([]), json!(1), json!(null)] {
+            assert!(request(operation, &body).is_err(), "{operation} {body}");
+        }
     }
 }
 
 #[test]
 fn enumerations_of_answers_are_closed() {
-    let model = Model::read();
     assert!(serde_json::from_value::<DescribeKeyResponse>(json!({"KeyMetadata": {"KeySpec": "DES"}})).is_err());
     let read: DescribeKeyResponse = serde_json::from_value(json!({"KeyMetadata": {"KeySpec": "ML_DSA_87"}})).unwrap();
     assert_eq!(read.key_metadata.key_spec, Some(KeySpec::MlDsa87));
-    // Every value of every enumeration crosses the wire in some member of some structure or answer.
-    let outputs = model.operations.values().filter_map(|operation| operation.output.as_ref());
-    assert!(outputs.flatten().any(|member| full_kind(&model, &member.of) == Some("enum")));
-}
-
-fn full_kind<'a>(model: &'a Model, of: &Type) -> Option<&'a str> {
-    match of {
-        Type::Named(name) => model.shapes.get(name).map(|shape| shape.kind),
-        _ => None,
-    }
 }
 
 #[test]
@@ -155,6 +189,4 @@ fn the_context_may_have_keys_of_the_message_format() {
     assert_eq!(read.encryption_context.get("aws-crypto-public-key"), Some("A"));
     let long = json!({"EncryptionContext": {"a": "1".repeat(65_536)}});
     assert!(serde_json::from_value::<EncryptRequest>(long).is_err());
-    let model = Model::read();
-    assert_eq!(full(&model, "Tag"), json!({"TagKey": "a", "TagValue": "a"}));
 }

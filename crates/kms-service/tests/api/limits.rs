@@ -11,8 +11,11 @@ fn camel(name: &str) -> String {
     name[..1].to_lowercase() + &name[1..]
 }
 
+/// Makes a request that is right, but for the value of one member.
+type Put<'a> = &'a dyn Fn(Value) -> Value;
+
 /// Calls `check` with the operation, where the member is, its definition, and how to make a request that has it.
-fn each_member(model: &Model, check: &dyn Fn(&str, &str, &Member, &dyn Fn(Value) -> Value)) {
+fn each_member(model: &Model, check: &dyn Fn(&str, &str, &Member, Put<'_>)) {
     for (&operation, definition) in &model.operations {
         let base = right(model, operation);
         for member in &definition.input {

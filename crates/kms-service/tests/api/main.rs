@@ -1,12 +1,12 @@
 //! The requests and responses against the service model of AWS KMS.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
+    clippy::unwrap_in_result,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test stops at the first surprise"
 )]
-#![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
+#![expect(clippy::std_instead_of_alloc, reason = "never built without std")]
 
 mod calls;
 mod json;

@@ -148,6 +148,15 @@ fn several_members() {
 }
 
 #[test]
+fn no_more_than_a_hundred() {
+    let wrong = vec![json!({"TagKey": "", "TagValue": ""}); 5000];
+    let (exception, message) = refused("TagResource", json!({"Tags": wrong}));
+    assert_eq!(exception, Exception::Validation);
+    assert!(message.starts_with("100 validation errors detected: Value '' at 'tags.1.member.tagKey' failed"));
+    assert!(message.len() < 20_000);
+}
+
+#[test]
 fn lengths_of_data_keys() {
     let either = "Please specify either number of bytes or key spec.";
     check(
