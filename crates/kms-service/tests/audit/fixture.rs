@@ -18,6 +18,10 @@ fn fixture() -> PathBuf {
 struct Fixed;
 
 impl Clock for Fixed {
+    fn running(&self) -> core::time::Duration {
+        core::time::Duration::ZERO
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(1_763_977_420_123)
     }

@@ -121,8 +121,8 @@ fn more_than_the_queue_holds_can_be_submitted() {
 struct Ticking(AtomicU64);
 
 impl Clock for Ticking {
-    fn running(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
+    fn running(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn now(&self) -> Timestamp {
