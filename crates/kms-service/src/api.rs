@@ -54,7 +54,7 @@ pub mod signatures;
 mod structure;
 mod supported;
 pub mod tags;
-mod trail;
+pub(crate) mod trail;
 mod validation;
 mod visit;
 

@@ -4,8 +4,7 @@ mod admit;
 
 pub(crate) use admit::{Admitted, AdmittedAccount, Authorized, Ready};
 
-use std::sync::Arc;
-
+use crate::explain::{Explanation, Question};
 use crate::facts::{Asked, Facts, NewKeyFacts};
 use crate::grants;
 use crate::policy::{self, Allowed, Decision, Denied, GrantMatch};
@@ -29,26 +28,26 @@ impl<'a> Step<'a> {
         for token in tokens {
             grants::check_token(&self.service.store, token)?;
         }
-        let foreign =
-            self.caller.principal.account_id().is_some_and(|account| account != found.snapshot.record.account);
-        if foreign && !crosses_accounts(self.operation) {
-            return Err(self.denied(action, &found.snapshot.arn_text, BY_RESOURCE));
+        if self.is_foreign_to(&found.snapshot) {
+            let resource = &*found.snapshot.arn_text;
+            let question = Question { principal: &self.caller.principal, action, resource };
+            self.note(|| Explanation::not_across_accounts(question));
+            return Err(self.denied(action, resource, BY_RESOURCE));
         }
-        let grant = self.with_decision(&found, action, facts, |decision, grant| match decision {
-            Decision::Allowed(Allowed::Grant(_)) => Ok(grant),
-            Decision::Allowed(_) => Ok(None),
+        self.with_decision(&found, action, facts, |decision| match decision {
+            Decision::Allowed(_) => Ok(()),
             Decision::Denied(denied) => Err(self.denied(action, &found.snapshot.arn_text, because(denied))),
         })?;
-        Ok(Authorized::decided(self, found, grant))
+        Ok(Authorized::decided(self, found))
     }
 
-    /// The decision alone: for simulations, too.
-    pub(crate) fn with_decision<T>(
+    /// The decision alone.
+    fn with_decision<T>(
         &self,
         found: &Found,
         action: &str,
         facts: &Facts<'_>,
-        then: impl FnOnce(&Decision<'_>, Option<Arc<GrantRecord>>) -> T,
+        then: impl FnOnce(&Decision<'_>) -> T,
     ) -> T {
         let snapshot = &found.snapshot;
         let facts = Facts { alias: found.alias.as_ref(), ..*facts };
@@ -64,7 +63,8 @@ impl<'a> Step<'a> {
         let grant = grants::allowing(snapshot, self.caller, action, &facts);
         let matched = grant.as_ref().map(|grant| GrantMatch { id: &grant.id });
         let decision = policy::decide(&request, Some(&snapshot.policy), &self.caller.policies, matched.as_ref());
-        then(&decision, grant.clone())
+        self.note(|| Explanation::new(question(&request), &decision));
+        then(&decision)
     }
 
     /// A caller whom the grant itself lets retire it: no policy is asked, except that none may deny it.
@@ -75,15 +75,25 @@ impl<'a> Step<'a> {
         &'a self,
         found: Found,
         action: &'static str,
-        grant: &Arc<GrantRecord>,
+        grant: &GrantRecord,
     ) -> Result<Authorized<'a>, KmsError> {
-        self.with_decision(&found, action, &Facts::default(), |decision, _| match decision {
-            Decision::Denied(denied @ (Denied::KeyPolicy(_) | Denied::IdentityPolicy { .. })) => {
-                Err(self.denied(action, &found.snapshot.arn_text, because(denied)))
-            }
-            _ => Ok(()),
-        })?;
-        Ok(Authorized::decided(self, found, Some(grant.clone())))
+        let (snapshot, facts) = (&found.snapshot, Facts::default());
+        let asked =
+            Asked { caller: self.caller, key: Some(&snapshot.record), new_key: None, facts: &facts, now: self.now };
+        let request = policy::Request {
+            principal: &self.caller.principal,
+            action,
+            resource: &snapshot.arn_text,
+            resource_account: snapshot.record.account,
+            context: &asked,
+        };
+        let decision = policy::decide(&request, Some(&snapshot.policy), &self.caller.policies, None);
+        if let Decision::Denied(denied @ (Denied::KeyPolicy(_) | Denied::IdentityPolicy { .. })) = &decision {
+            self.note(|| Explanation::new(question(&request), &decision));
+            return Err(self.denied(action, &snapshot.arn_text, because(denied)));
+        }
+        self.note(|| Explanation::new(question(&request), &Decision::Allowed(Allowed::Grant(&grant.id))));
+        Ok(Authorized::decided(self, found))
     }
 
     /// Finds a key by its id or ARN, asks whether the caller may do `action` with it, and counts that.
@@ -151,11 +161,17 @@ impl<'a> Step<'a> {
             resource_account: account,
             context: &asked,
         };
-        if let Decision::Denied(denied) = policy::decide(&request, None, &self.caller.policies, None) {
+        let decision = policy::decide(&request, None, &self.caller.policies, None);
+        self.note(|| Explanation::new(question(&request), &decision));
+        if let Decision::Denied(denied) = decision {
             return Err(self.denied(action, resource, because(&denied)));
         }
         Ok(account)
     }
+}
+
+const fn question<'a>(request: &policy::Request<'a>) -> Question<'a> {
+    Question { principal: request.principal, action: request.action, resource: request.resource }
 }
 
 /// Whether an operation may be asked for on a key of another account: "Cross-account use" of the API reference.

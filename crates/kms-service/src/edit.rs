@@ -204,5 +204,7 @@ fn places(record: &KeyRecord) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn retirable(record: &KeyRecord, retiring: &str, grant: &str) -> Vec<u8> {
-    place::retirable(record.account, &record.region, retiring, record.id.id(), grant)
+    // Whoever may retire it lists it among theirs, whosesoever key it is on.
+    let account = grants::account_of(retiring).unwrap_or(record.account);
+    place::retirable(account, &record.region, retiring, record.id.id(), grant)
 }

@@ -8,7 +8,7 @@ use kms_core::EncryptionContext;
 use crate::api::Tag;
 use crate::caller::Caller;
 use crate::policy::{Context, Values};
-use crate::record::KeyRecord;
+use crate::record::{Constraint, KeyRecord};
 use crate::{AliasName, Timestamp};
 
 /// What a request says that policies can ask about, beside the key and the caller.
@@ -30,8 +30,17 @@ pub(crate) struct Facts<'a> {
     pub(crate) tags: Option<&'a [Tag]>,
     pub(crate) tag_keys: Option<&'a [String]>,
     pub(crate) bypass_lockout_check: Option<bool>,
+    /// What a new grant would allow: it can be made by a grant only that allows as much.
+    pub(crate) new_grant: Option<NewGrantFacts<'a>>,
     /// What seldom occurs: name of the condition key, in lower case, and values.
     pub(crate) more: &'a [(&'static str, Fact<'a>)],
+}
+
+/// What a grant that does not exist yet would allow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewGrantFacts<'a> {
+    pub(crate) operations: &'a [&'a str],
+    pub(crate) constraints: &'a [Constraint],
 }
 
 /// The value of a condition key.

@@ -8,12 +8,12 @@ use kms_core::primitives::mac::hmac;
 use kms_core::{EncryptionContext, Error, KeyId, MacAlgorithm};
 
 use crate::caller::Caller;
-use crate::facts::Facts;
+use crate::facts::{Facts, NewGrantFacts};
 use crate::policy::Principal;
 use crate::record::{Constraint, GrantRecord, KeyRecord};
 use crate::sealed::SealedStore;
 use crate::snapshot::Snapshot;
-use crate::{Exception, KmsError, Region, place};
+use crate::{AccountId, Exception, KmsError, Region, place};
 
 /// What tokens are sealed for.
 const TOKEN: &[u8] = b"grant token";
@@ -33,6 +33,7 @@ pub(crate) fn allowing(
     let found = grants.find(|grant| {
         grant.operations.iter().any(|operation| operation == action)
             && grant.constraints.iter().all(|constraint| holds(constraint, action, caller, facts))
+            && facts.new_grant.is_none_or(|new| passes_on(grant, &new))
     });
     found.cloned()
 }
@@ -44,6 +45,11 @@ pub(crate) fn names(principal: &Principal) -> [Option<&str>; 2] {
         Principal::Service(name) => [Some(name), None],
         other => [other.arn(), None],
     }
+}
+
+/// The account of a principal that a grant names; none of a service.
+pub(crate) fn account_of(name: &str) -> Option<AccountId> {
+    name.parse::<Principal>().ok()?.account_id()
 }
 
 /// Whether the operation has an encryption context that a grant can constrain.
@@ -72,6 +78,22 @@ fn holds(constraint: &Constraint, action: &str, caller: &Caller, facts: &Facts<'
         }
         Constraint::SourceArn(wanted) => caller.source_arn.as_ref() == Some(wanted),
     }
+}
+
+/// Whether a grantee who has only this grant may make the other: it allows no more, fewer operations under constraints at
+/// least as strict.
+fn passes_on(grant: &GrantRecord, new: &NewGrantFacts<'_>) -> bool {
+    let has = |operation: &&str| grant.operations.iter().any(|name| name == operation);
+    new.operations.iter().all(has) && grant.constraints.iter().all(|limit| implied(limit, new.constraints))
+}
+
+/// Whether what is constrained so is also constrained by `limit`.
+fn implied(limit: &Constraint, constraints: &[Constraint]) -> bool {
+    use Constraint::{EncryptionContextEquals as Equals, EncryptionContextSubset as Subset};
+    constraints.iter().any(|one| match (limit, one) {
+        (Subset(wanted), Subset(has) | Equals(has)) => wanted.iter().all(|(key, value)| has.get(key) == Some(value)),
+        (limit, one) => limit == one,
+    })
 }
 
 fn contains(context: &EncryptionContext, wanted: &BTreeMap<String, String>) -> bool {

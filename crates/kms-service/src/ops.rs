@@ -11,6 +11,7 @@ mod encryption;
 mod grants;
 pub(crate) mod import;
 mod keys;
+mod last_usage;
 mod pages;
 mod policies;
 mod random;
@@ -23,7 +24,7 @@ use crate::KmsError;
 use crate::api::Request;
 
 pub(crate) use keys::first_generation;
-pub(crate) use policies::aws_managed_policy;
+pub(crate) use policies::{aws_managed_policy, read_key_policy};
 
 /// A request that the service can answer: all of [`api`](crate::api).
 pub trait Perform: Request + Sealed {}

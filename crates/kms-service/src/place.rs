@@ -8,7 +8,7 @@
 //! | `l/ACCOUNT/REGION/KEY` | the same key in the list of its account; how often it was changed |
 //! | `a/ACCOUNT/REGION/ALIAS` | an alias |
 //! | `g/REGION/KEY/GRANT` | a grant |
-//! | `r/ACCOUNT/REGION/PRINCIPAL/KEY/GRANT` | the same grant, for whoever may retire it |
+//! | `r/ACCOUNT/REGION/PRINCIPAL/KEY/GRANT` | the same grant, for whoever may retire it; the account is theirs |
 //! | `m/KEY/GENERATION` | what the backend keeps of key material |
 //! | `n/KEY/GENERATION` | how many nonces are set aside for it |
 //! | `u/REGION/KEY` | how much a key was used |

@@ -238,7 +238,7 @@ impl Service {
     }
 }
 
-fn attempt<R: Perform>(step: &Step<'_>, request: &R) -> Result<R::Response, KmsError> {
+pub(crate) fn attempt<R: Perform>(step: &Step<'_>, request: &R) -> Result<R::Response, KmsError> {
     request.validate()?;
     if !step.service.regions.contains(&step.caller.region) {
         return Err(KmsError::validation(format!("The region {} is not served here.", step.caller.region)));

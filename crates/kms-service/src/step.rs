@@ -6,14 +6,16 @@ use std::sync::Arc;
 use kms_core::KeyId;
 
 use crate::api::Operation;
+use crate::authorise::crosses_accounts;
 use crate::caller::Caller;
+use crate::explain::Explanation;
 use crate::name::Resource;
 use crate::quota::Class;
 use crate::record::KeyRecord;
 use crate::service::Inner;
 use crate::snapshot::Snapshot;
 use crate::trail;
-use crate::{AccountId, AliasName, Arn, Exception, KmsError, KmsKeyId, Timestamp};
+use crate::{AccountId, AliasName, Arn, Exception, KmsError, KmsKeyId, Region, Timestamp};
 
 /// One request, while it is worked on.
 pub(crate) struct Step<'a> {
@@ -23,7 +25,9 @@ pub(crate) struct Step<'a> {
     pub(crate) now: Timestamp,
     /// The keys that the request is about, for the trail.
     seen: RefCell<Vec<Arc<Snapshot>>>,
-    event_id: OnceCell<String>,
+    event_id: OnceCell<KeyId>,
+    /// Where explanations are noted, if the request is only looked at: nothing is done then.
+    noted: Option<RefCell<Vec<Explanation>>>,
 }
 
 /// A key that was found by its name.
@@ -52,12 +56,36 @@ impl<'a> Step<'a> {
             now: service.clock.now(),
             seen: RefCell::default(),
             event_id: OnceCell::new(),
+            noted: None,
         }
     }
 
+    /// A request that is only looked at: it goes no further than to its quotas.
+    pub(crate) fn looking(service: &'a Inner, caller: &'a Caller, operation: Operation) -> Self {
+        Self { noted: Some(RefCell::default()), ..Self::new(service, caller, operation) }
+    }
+
+    /// Notes why something is allowed or not, if that was asked for.
+    pub(crate) fn note(&self, explanation: impl FnOnce() -> Explanation) {
+        if let Some(noted) = &self.noted {
+            noted.borrow_mut().push(explanation());
+        }
+    }
+
+    /// What was noted.
+    pub(crate) fn into_explanations(self) -> Vec<Explanation> {
+        self.noted.map(RefCell::into_inner).unwrap_or_default()
+    }
+
+    /// Whether the key is of another account, and the operation does not go across accounts.
+    pub(crate) fn is_foreign_to(&self, key: &Snapshot) -> bool {
+        let mine = self.caller.principal.account_id().is_none_or(|account| account == key.record.account);
+        !mine && !crosses_accounts(self.operation)
+    }
+
     /// The id of the request's record.
-    pub(crate) fn event_id(&self) -> String {
-        self.event_id.get_or_init(|| trail::event_id().to_string()).clone()
+    pub(crate) fn event_id(&self) -> KeyId {
+        *self.event_id.get_or_init(trail::event_id)
     }
 
     /// A key that the request has made.
@@ -148,7 +176,7 @@ impl<'a> Step<'a> {
         if let Some(target) = self.service.alias(account, region, alias)? {
             return Ok(target);
         }
-        if alias.is_reserved() && account == self.caller.account() {
+        if alias.is_reserved() && account == self.caller.account() && self.noted.is_none() {
             // The service's own keys are made when they are first used.
             return self.service.make_aws_managed(account, region, alias, self.now);
         }
@@ -157,7 +185,13 @@ impl<'a> Step<'a> {
     }
 
     /// Counts the request against the quota of a class, and of the custom key store that the key is in.
+    ///
+    /// # Errors
+    /// `ThrottlingException`; any, for a request that is only looked at.
     pub(crate) fn count(&self, class: Class, key: Option<&Snapshot>) -> Result<(), KmsError> {
+        if self.noted.is_some() {
+            return Err(KmsError::new(Exception::DryRunOperation));
+        }
         let (admission, running) = (&self.service.admission, self.service.clock.running());
         let principal = &self.caller.principal;
         admission.forced().check(principal, key.map(|key| &*key.arn_text), self.operation)?;
@@ -167,6 +201,15 @@ impl<'a> Step<'a> {
             Some(store) => admission.count(account, region, Class::CustomKeyStore, Some(store), running),
             None => Ok(()),
         }
+    }
+
+    /// Counts what the request does in another region.
+    ///
+    /// # Errors
+    /// `ThrottlingException`.
+    pub(crate) fn count_in(&self, region: &Region, operation: Operation) -> Result<(), KmsError> {
+        let (account, running) = (self.caller.account(), self.service.clock.running());
+        self.service.admission.count(account, region, Class::Operation(operation), None, running)
     }
 
     /// What is answered when the request is not allowed.

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use kms_core::{KeyId, RandomSource, SystemRandom};
-use serde_json::value::RawValue;
 
 use crate::api::{Request, Response};
 use crate::audit::{Event, EventResource, EventType, Log, SessionContext, SessionIssuer, UserIdentity};
@@ -17,6 +16,9 @@ use crate::{Exception, KmsError, Timestamp};
 
 /// What stands where CloudTrail has the address of a request that did not come over a network.
 const INTERNAL: &str = "kms.amazonaws.com";
+
+/// What CloudTrail calls a service that acts of its own accord.
+const OWN: &str = "AWS Internal";
 
 /// A fresh id of a record: a UUID (RFC 9562, version 8) of this process's own, counted, since asking the system for
 /// randomness takes longer than all the rest.
@@ -54,6 +56,8 @@ fn identity<'a>(step: &'a Step<'_>) -> UserIdentity<'a> {
     identity.access_key_id = caller.access_key_id.as_deref();
     identity.invoked_by = caller.via_service.as_deref();
     match &caller.principal {
+        // CloudTrail has the account there.
+        Principal::Account(_) => identity.principal_id = identity.arn.and_then(|arn| arn.split(':').nth(4)),
         Principal::User(user) => identity.user_name = Some(user.name()),
         Principal::Role(role) => {
             identity.session_context = Some(SessionContext {
@@ -82,25 +86,11 @@ pub(crate) fn record<R: Request>(
     request: &R,
     outcome: &Result<R::Response, KmsError>,
 ) -> Result<(), KmsError> {
-    let (mut parameters, mut elements) = (Vec::with_capacity(256), Vec::new());
-    request.trail(&mut parameters);
-    let error = match outcome {
-        Ok(response) => {
-            response.trail(&mut elements);
-            None
-        }
-        Err(error) => {
-            elements.extend_from_slice(b"null");
-            Some(error)
-        }
-    };
-    let not_recorded = |_| KmsError::with(Exception::KMSInternal, "The call could not be recorded.");
-    let parameters: &RawValue = serde_json::from_slice(&parameters).map_err(not_recorded)?;
-    let elements: &RawValue = serde_json::from_slice(&elements).map_err(not_recorded)?;
+    let error = outcome.as_ref().err();
     let source = step.caller.source_ip.map(|ip| ip.to_string());
     let seen = step.seen();
     let resources: Vec<_> = seen.iter().map(resource).collect();
-    let event_id = step.event_id();
+    let event_id = step.event_id().to_string();
     let mut event = Event::new(R::OPERATION.as_str(), identity(step), step.now);
     event.region = step.caller.region.as_str();
     event.source_ip_address = source.as_deref().or(step.caller.via_service.as_deref()).unwrap_or(INTERNAL);
@@ -112,18 +102,28 @@ pub(crate) fn record<R: Request>(
     event.read_only = R::OPERATION.is_read_only();
     event.resources = &resources;
     event.recipient_account_id = step.caller.account();
-    let json = event.with_details(parameters, elements, None::<()>).to_json();
+    let json = event.written(
+        |out| request.trail(out),
+        |out| match outcome {
+            Ok(response) => response.trail(out),
+            Err(_) => null(out),
+        },
+    );
     append(log, json)
 }
 
-fn append(log: &Log, json: Result<Vec<u8>, kms_core::Error>) -> Result<(), KmsError> {
-    let kept = json.and_then(|json| log.append(json));
+fn append(log: &Log, json: Vec<u8>) -> Result<(), KmsError> {
+    let kept = log.append(json);
     kept.map(drop)
         .map_err(|error| KmsError::with(Exception::KMSInternal, "The call could not be recorded.").because(error))
 }
 
 fn resource(snapshot: &Arc<Snapshot>) -> EventResource<'_> {
     EventResource::key(snapshot.record.account, &snapshot.arn_text)
+}
+
+fn null(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"null");
 }
 
 /// Records what the service does of its own accord: `RotateKey`, `DeleteKey`, `DeleteExpiredKeyMaterial`.
@@ -135,15 +135,16 @@ pub(crate) fn record_own(service: &Inner, name: &str, key: &KeyRecord, now: Time
     let (arn, id) = (key.arn().to_string(), event_id().to_string());
     let resources = [EventResource::key(key.account, &arn)];
     let mut identity = UserIdentity::new("AWSService");
-    identity.invoked_by = Some(INTERNAL);
+    identity.account_id = Some(key.account);
+    identity.invoked_by = Some(OWN);
     let mut event = Event::new(name, identity, now);
     event.region = key.region.as_str();
-    event.source_ip_address = INTERNAL;
-    event.user_agent = INTERNAL;
+    event.source_ip_address = OWN;
+    event.user_agent = OWN;
     event.request_id = &id;
     event.event_id = &id;
     event.resources = &resources;
     event.event_type = EventType::AwsServiceEvent;
     event.recipient_account_id = key.account;
-    append(log, event.to_json())
+    append(log, event.written(null, null))
 }

@@ -32,7 +32,16 @@ pub(crate) struct Ledger {
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
     by_generation: RwLock<BTreeMap<u32, AtomicU64>>,
-    last: Mutex<Option<LastUse>>,
+    last: Mutex<Option<Latest>>,
+}
+
+/// The last use of a key, until it is kept.
+#[derive(Debug)]
+struct Latest {
+    operation: Operation,
+    time: Timestamp,
+    event: KeyId,
+    request: Option<String>,
 }
 
 /// The last use of a key.
@@ -71,12 +80,11 @@ impl Uses {
         if is_tracked(step.operation) {
             // Of two uses at once, either is the last.
             if let Some(mut last) = self.last.try_lock() {
-                *last = Some(LastUse {
-                    operation: step.operation,
-                    time: step.now,
-                    event: step.event_id(),
-                    request: step.caller.request_id.clone(),
-                });
+                let (operation, time, event) = (step.operation, step.now, step.event_id());
+                // The room for the request's id serves again.
+                let mut request = last.take().and_then(|before| before.request);
+                request.clone_from(&step.caller.request_id);
+                *last = Some(Latest { operation, time, event, request });
             }
         }
     }
@@ -97,7 +105,12 @@ impl Uses {
             record.months.pop_first();
         }
         if let Some(last) = &*self.last.lock() {
-            record.last = Some(last.clone());
+            record.last = Some(LastUse {
+                operation: last.operation,
+                time: last.time,
+                event: last.event.to_string(),
+                request: last.request.clone(),
+            });
         }
         Counted(counts)
     }

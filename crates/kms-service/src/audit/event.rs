@@ -5,6 +5,8 @@ use serde::{Serialize, Serializer};
 
 use crate::{AccountId, Timestamp};
 
+mod written;
+
 /// The version of CloudTrail's event record.
 const VERSION: &str = "1.11";
 

@@ -9,7 +9,7 @@ use kms_core::{Algorithm, Call, Error, Key, KeyUsage};
 
 use crate::edit::Edit;
 use crate::quota::Class;
-use crate::record::{GrantRecord, KeyRecord};
+use crate::record::KeyRecord;
 use crate::snapshot::Snapshot;
 use crate::state;
 use crate::step::{Found, Step};
@@ -19,8 +19,6 @@ use crate::{AccountId, Exception, KmsError};
 pub(crate) struct Authorized<'a> {
     step: &'a Step<'a>,
     found: Found,
-    /// The grant, if it was a grant that allowed it.
-    grant: Option<Arc<GrantRecord>>,
 }
 
 /// An authorized request that is within its quotas.
@@ -31,8 +29,8 @@ pub(crate) struct Ready<'a>(Admitted<'a>);
 
 impl<'a> Authorized<'a> {
     /// Only for the module that decides: see [`Step::authorise`].
-    pub(super) const fn decided(step: &'a Step<'a>, found: Found, grant: Option<Arc<GrantRecord>>) -> Self {
-        Self { step, found, grant }
+    pub(super) const fn decided(step: &'a Step<'a>, found: Found) -> Self {
+        Self { step, found }
     }
 
     pub(crate) fn record(&self) -> &KeyRecord {
@@ -65,11 +63,6 @@ impl<'a> Admitted<'a> {
 
     pub(crate) fn arn(&self) -> &Arc<str> {
         &self.0.found.snapshot.arn_text
-    }
-
-    /// The grant, if it was a grant that allowed the request.
-    pub(crate) fn by_grant(&self) -> Option<&GrantRecord> {
-        self.0.grant.as_deref()
     }
 
     /// That the key's state, as it was read, allows the operation.

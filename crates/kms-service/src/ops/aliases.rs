@@ -36,8 +36,10 @@ fn unknown(step: &Step<'_>, account: AccountId, name: &AliasName) -> KmsError {
 impl Sealed for CreateAliasRequest {
     fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
         let name = name(&self.alias_name)?;
-        let admitted = step.admitted(&self.target_key_id, "kms:CreateAlias", &Facts::default())?;
+        let found = step.find(&self.target_key_id, Names::Keys)?;
+        let allowed = step.authorise(found, "kms:CreateAlias", &Facts::default(), &[])?;
         let account = allowed_on_alias(step, "kms:CreateAlias", &name)?;
+        let admitted = allowed.admit(Class::Operation(step.operation))?;
         let most = step.service.limits.aliases_of_key;
         admitted.change(|key, edit| {
             if let Some(taken) = edit.alias(account, &key.region, &name)? {
@@ -70,8 +72,10 @@ impl Sealed for UpdateAliasRequest {
         // The new target is what the request is about, and what its state has to allow.
         let source = step.find(&old.to_string(), Names::Keys)?;
         let _old_allowed = step.authorise(source, "kms:UpdateAlias", &Facts::default(), &[])?;
-        let admitted = step.admitted(&self.target_key_id, "kms:UpdateAlias", &Facts::default())?;
+        let target = step.find(&self.target_key_id, Names::Keys)?;
+        let allowed = step.authorise(target, "kms:UpdateAlias", &Facts::default(), &[])?;
         allowed_on_alias(step, "kms:UpdateAlias", &name)?;
+        let admitted = allowed.admit(Class::Operation(step.operation))?;
         let most = step.service.limits.aliases_of_key;
         admitted.change(|key, edit| {
             let alias = edit.alias(account, &key.region, &name)?.ok_or_else(|| unknown(step, account, &name))?;
@@ -109,8 +113,10 @@ impl Sealed for DeleteAliasRequest {
         let account = step.caller.account();
         let target = step.service.alias(account, &step.caller.region, &name)?;
         let target = target.ok_or_else(|| unknown(step, account, &name))?;
-        let admitted = step.admitted(&target.to_string(), "kms:DeleteAlias", &Facts::default())?;
+        let found = step.find(&target.to_string(), Names::Keys)?;
+        let allowed = step.authorise(found, "kms:DeleteAlias", &Facts::default(), &[])?;
         allowed_on_alias(step, "kms:DeleteAlias", &name)?;
+        let admitted = allowed.admit(Class::Operation(step.operation))?;
         admitted.change(|key, edit| {
             if !key.aliases.remove(name.as_str()) {
                 return Err(unknown(step, account, &name));
@@ -136,6 +142,10 @@ impl Sealed for ListAliasesRequest {
             }
             Some(key) => {
                 let found = step.find(key, Names::Keys)?;
+                if step.is_foreign_to(&found.snapshot) {
+                    let arn = &found.snapshot.arn_text;
+                    return Err(step.denied("ListAliases", arn, "no resource-based policy allows"));
+                }
                 // At most fifty, in the order of their names.
                 for name in found.snapshot.record.aliases.iter().filter_map(|name| name.parse().ok()) {
                     let place = place::alias(account, region, &name);

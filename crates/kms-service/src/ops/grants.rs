@@ -12,13 +12,13 @@ use crate::api::{
     ListGrantsResponse, ListRetirableGrantsRequest, ListRetirableGrantsResponse, Named, RetireGrantRequest,
     RevokeGrantRequest,
 };
-use crate::authorise::Admitted;
-use crate::facts::{Fact, Facts};
+use crate::authorise::{Admitted, Authorized};
+use crate::facts::{Fact, Facts, NewGrantFacts};
 use crate::grants::{self, has_context};
 use crate::policy::Principal;
 use crate::quota::Class;
 use crate::record::{Constraint, GrantRecord, KeyRecord};
-use crate::step::{Names, Step, not_found};
+use crate::step::{Found, Names, Step, not_found};
 use crate::{Exception, KmsError, place};
 
 /// The operations that a grant on such a key can name.
@@ -51,7 +51,7 @@ fn constraints(given: Option<&GrantConstraints>) -> Vec<Constraint> {
 }
 
 impl CreateGrantRequest {
-    fn check(&self, key: &KeyRecord) -> Result<(Vec<GrantOperation>, Vec<Constraint>), KmsError> {
+    fn check(&self, key: &KeyRecord, constraints: &[Constraint]) -> Result<Vec<GrantOperation>, KmsError> {
         let operations = self.operations.iter().map(Named::get).collect::<Result<Vec<_>, _>>()?;
         let bad = |text: String| Err(KmsError::validation(text));
         if AlgorithmSet::of(key.spec, key.usage).is_empty() || operations.is_empty() {
@@ -60,7 +60,6 @@ impl CreateGrantRequest {
         if let Some(other) = operations.iter().find(|&&operation| !fits(operation, key.spec, key.usage)) {
             return bad(format!("The operation {other} is not valid for a {} key for {}.", key.spec, key.usage));
         }
-        let constraints = constraints(self.constraints.as_ref());
         let on_context = constraints.iter().any(|one| !matches!(one, Constraint::SourceArn(_)));
         let goes_without = |operation: &&GrantOperation| {
             !has_context(operation.as_str())
@@ -80,24 +79,8 @@ impl CreateGrantRequest {
                 return Err(KmsError::with(Exception::InvalidArn, format!("{principal} is not a valid principal.")));
             }
         }
-        Ok((operations, constraints))
+        Ok(operations)
     }
-
-    /// A grantee who may only pass a grant on gives no more than they have: fewer operations, stricter constraints.
-    fn within(&self, admitted: &Admitted<'_>, operations: &[GrantOperation], constraints: &[Constraint]) -> bool {
-        let Some(parent) = admitted.by_grant() else { return true };
-        let names = |operation: &GrantOperation| parent.operations.iter().any(|name| name == operation.as_str());
-        operations.iter().all(names) && parent.constraints.iter().all(|limit| implied(limit, constraints))
-    }
-}
-
-/// Whether what is constrained so is also constrained by `limit`.
-fn implied(limit: &Constraint, constraints: &[Constraint]) -> bool {
-    use Constraint::{EncryptionContextEquals as Equals, EncryptionContextSubset as Subset};
-    constraints.iter().any(|one| match (limit, one) {
-        (Subset(wanted), Subset(has) | Equals(has)) => wanted.iter().all(|(key, value)| has.get(key) == Some(value)),
-        (limit, one) => limit == one,
-    })
 }
 
 impl Sealed for CreateGrantRequest {
@@ -111,21 +94,20 @@ impl Sealed for CreateGrantRequest {
             subset.or(all.encryption_context_equals.as_ref().map(|_| "EncryptionContextEquals"))
         });
         let mut more = vec![
-            ("grantoperations", Fact::Texts(names)),
+            ("grantoperations", Fact::Texts(names.clone())),
             ("granteeprincipal", Fact::Text(&grantee)),
             ("grantisforawsresource", Fact::Flag(step.caller.via_service.is_some())),
         ];
         more.extend(retiring.as_deref().map(|retiring| ("retiringprincipal", Fact::Text(retiring))));
         more.extend(kind.map(|kind| ("grantconstrainttype", Fact::Text(kind))));
-        let facts = Facts { more: &more, ..Facts::default() };
+        let constraints = constraints(self.constraints.as_ref());
+        let new_grant = Some(NewGrantFacts { operations: &names, constraints: &constraints });
+        let facts = Facts { more: &more, new_grant, ..Facts::default() };
         let found = step.find(&self.key_id, Names::Keys)?;
         let allowed = step.authorise(found, "kms:CreateGrant", &facts, &self.grant_tokens)?;
         let admitted = allowed.admit(Class::Operation(step.operation))?;
         admitted.check_state()?;
-        let (operations, constraints) = self.check(admitted.record())?;
-        if !self.within(&admitted, &operations, &constraints) {
-            return Err(step.denied("CreateGrant", admitted.arn(), "the grant allows no more than itself for"));
-        }
+        let operations = self.check(admitted.record(), &constraints)?;
         step.dry_run(self.dry_run)?;
         let mut id = [0; 32];
         step.service.random.fill(&mut id)?;
@@ -145,13 +127,18 @@ impl Sealed for CreateGrantRequest {
             None => {
                 let most = step.service.limits.grants_of_key;
                 admitted.change(|key, edit| {
+                    // Somebody may have asked for the same at the same time.
+                    let now = edit.service().key(&key.region, key.id.id())?;
+                    if let Some(id) = now.and_then(|now| same(now.all_grants(), &new)) {
+                        return Ok(id);
+                    }
                     if key.grants >= most {
                         let text = format!("{} has {most} grants, which is its limit.", key.arn());
                         return Err(KmsError::with(Exception::LimitExceeded, text));
                     }
-                    edit.add_grant(key, &new)
-                })?;
-                new.id
+                    edit.add_grant(key, &new)?;
+                    Ok(new.id.clone())
+                })?
             }
         };
         let token = grants::token(&step.service.store, admitted.record(), &id)?;
@@ -226,7 +213,12 @@ impl Sealed for ListRetirableGrantsRequest {
         let class = Class::Operation(step.operation);
         let admitted = step.account("kms:ListRetirableGrants", "*", &Facts::default(), None, class)?;
         let retiring = self.retiring_principal.as_ref().or(self.retiring_service_principal.as_ref());
-        let prefix = place::retirable_by(admitted.account, &step.caller.region, retiring.map_or("", String::as_str));
+        let retiring = retiring.map_or("", String::as_str);
+        let theirs = grants::account_of(retiring);
+        if theirs.is_some_and(|account| account != admitted.account) {
+            return Err(step.denied("ListRetirableGrants", retiring, "no resource-based policy allows"));
+        }
+        let prefix = place::retirable_by(admitted.account, &step.caller.region, retiring);
         let page = Page::new(step, prefix, self.limit, self.marker.as_deref(), SHORT)?;
         let found = step.service.store.list::<String>(page.prefix(), page.after.as_deref(), page.limit + 1)?;
         let mut places: Vec<_> = found.into_iter().map(|(place, _)| place).collect();
@@ -258,16 +250,8 @@ impl Sealed for RetireGrantRequest {
         };
         let unknown = || not_found(format!("Grant {id} does not exist."));
         let grant = found.snapshot.all_grants().find(|grant| grant.id == id).cloned();
-        // Who may retire it is said by the grant; whoever may not is told what a stranger is told.
-        let may = |grant: &GrantRecord| {
-            let mine = |name: &str| grants::names(&step.caller.principal).contains(&Some(name));
-            let retires = grant.operations.iter().any(|name| name == GrantOperation::RetireGrant.as_str());
-            grant.retiring.as_deref().is_some_and(mine)
-                || retires && mine(&grant.grantee)
-                || step.caller.principal.is_root() && step.caller.account() == grant.issuing_account
-        };
-        let allowed = match grant.as_ref().filter(|grant| may(grant)) {
-            Some(grant) => step.authorise_by_grant(found, "kms:RetireGrant", grant)?,
+        let allowed = match &grant {
+            Some(grant) => may_retire(step, found, grant)?,
             None => step.authorise(found, "kms:RetireGrant", &Facts::default(), &[])?,
         };
         let admitted = allowed.admit(Class::Operation(step.operation))?;
@@ -275,6 +259,22 @@ impl Sealed for RetireGrantRequest {
         step.dry_run(self.dry_run)?;
         delete(&admitted, &grant.id)
     }
+}
+
+/// Who may retire a grant is said by the grant: its retiring principal, a grantee who has `RetireGrant`, and the account
+/// that made it, which may leave that to its users by their identity policies. A key policy can only deny it.
+fn may_retire<'a>(step: &'a Step<'_>, found: Found, grant: &GrantRecord) -> Result<Authorized<'a>, KmsError> {
+    const ACTION: &str = "kms:RetireGrant";
+    let mine = |name: &str| grants::names(&step.caller.principal).contains(&Some(name));
+    let retires = grant.operations.iter().any(|name| name == GrantOperation::RetireGrant.as_str());
+    if !(grant.retiring.as_deref().is_some_and(mine) || retires && mine(&grant.grantee)) {
+        let arn = &found.snapshot.arn_text;
+        if step.caller.principal.account_id() != Some(grant.issuing_account) {
+            return Err(step.denied(ACTION, arn, "no resource-based policy allows"));
+        }
+        step.allowed_in_account(ACTION, arn, &Facts::default(), None)?;
+    }
+    step.authorise_by_grant(found, ACTION, grant)
 }
 
 impl Sealed for RevokeGrantRequest {

@@ -33,11 +33,11 @@ impl Sealed for CreateKeyRequest {
             bypass_lockout_check: Some(self.bypass_policy_lockout_safety_check == Some(true)),
             ..Facts::default()
         };
-        let class = Class::Operation(step.operation);
-        let admitted = step.account("kms:CreateKey", "*", &facts, Some(new_key), class)?;
         if !self.tags.is_empty() {
             step.allowed_in_account("kms:TagResource", "*", &facts, Some(new_key))?;
         }
+        let class = Class::Operation(step.operation);
+        let admitted = step.account("kms:CreateKey", "*", &facts, Some(new_key), class)?;
         let (spec, usage) = (KeySpec::try_from(spec)?, KeyUsage::try_from(usage)?);
         let in_store = self.in_store(origin, spec, multi_region)?;
         let home = match in_store {

@@ -64,6 +64,19 @@ pub(crate) fn aws_managed_policy(account: AccountId) -> String {
     )
 }
 
+/// A policy of a key, of the size and the language.
+///
+/// # Errors
+/// `LimitExceededException` over `most` bytes, `MalformedPolicyDocumentException`.
+pub(crate) fn read_key_policy(text: &str, most: usize) -> Result<Policy, KmsError> {
+    if text.len() > most {
+        let text = format!("The key policy has {} bytes, and {most} is the limit.", text.len());
+        return Err(KmsError::with(Exception::LimitExceeded, text));
+    }
+    Policy::parse(PolicyKind::Key, text)
+        .map_err(|error| KmsError::with(Exception::MalformedPolicyDocument, error.to_string()))
+}
+
 /// That a policy can be the policy of a key: of the size, the language, and one that leaves its author the right to
 /// change it again.
 ///
@@ -76,13 +89,7 @@ pub(super) fn check_new_policy(
     account: AccountId,
     bypass: Option<bool>,
 ) -> Result<(), KmsError> {
-    let most = step.service.limits.key_policy;
-    if text.len() > most {
-        let text = format!("The key policy has {} bytes, and {most} is the limit.", text.len());
-        return Err(KmsError::with(Exception::LimitExceeded, text));
-    }
-    let malformed = |text: String| KmsError::with(Exception::MalformedPolicyDocument, text);
-    let policy = Policy::parse(PolicyKind::Key, text).map_err(|error| malformed(error.to_string()))?;
+    let policy = read_key_policy(text, step.service.limits.key_policy)?;
     if bypass == Some(true) {
         return Ok(());
     }
@@ -97,9 +104,10 @@ pub(super) fn check_new_policy(
     };
     match policy::decide(&request, Some(&policy), &step.caller.policies, None) {
         Decision::Allowed(_) => Ok(()),
-        Decision::Denied(_) => {
-            Err(malformed("The new key policy will not allow you to update the key policy in the future.".into()))
-        }
+        Decision::Denied(_) => Err(KmsError::with(
+            Exception::MalformedPolicyDocument,
+            "The new key policy will not allow you to update the key policy in the future.",
+        )),
     }
 }
 

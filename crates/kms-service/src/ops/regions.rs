@@ -6,12 +6,13 @@ use super::Sealed;
 use super::keys::{metadata, tags};
 use super::policies::{check_new_policy, default_policy};
 use crate::api::{
-    KeyMaterialState, KeyState, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag, UpdatePrimaryRegionRequest,
+    KeyMaterialState, KeyState, Operation, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag, UpdatePrimaryRegionRequest,
 };
 use crate::facts::{Fact, Facts};
 use crate::name::Resource;
+use crate::quota::Class;
 use crate::record::{Generation, Import, KeyRecord};
-use crate::step::Step;
+use crate::step::{Names, Step};
 use crate::{Arn, Exception, KmsError, Region};
 
 fn is_primary(key: &KeyRecord) -> Result<(), KmsError> {
@@ -37,15 +38,23 @@ impl Sealed for ReplicateKeyRequest {
             bypass_lockout_check: Some(bypass == Some(true)),
             ..Facts::default()
         };
-        let admitted = step.admitted(&self.key_id, "kms:ReplicateKey", &facts)?;
+        let found = step.find(&self.key_id, Names::Keys)?;
+        let allowed = step.authorise(found, "kms:ReplicateKey", &facts, &[])?;
+        step.allowed_in_account("kms:CreateKey", "*", &facts, None)?;
+        if !self.tags.is_empty() {
+            step.allowed_in_account("kms:TagResource", "*", &facts, None)?;
+        }
+        let admitted = allowed.admit(Class::Operation(step.operation))?;
         is_primary(admitted.record())?;
         admitted.check_state()?;
         let region = served(step, &self.replica_region)?;
+        // As AWS counts it.
+        step.count_in(&region, Operation::CreateKey)?;
+        step.count_in(&region, Operation::CreateKey)?;
         let (account, id) = (admitted.record().account, admitted.record().id);
         let arn = Arn::new(region.clone(), account, Resource::Key(id));
         let policy = self.policy.clone().unwrap_or_else(|| default_policy(account));
         check_new_policy(step, &policy, &arn.to_string(), account, bypass)?;
-        step.allowed_in_account("kms:CreateKey", "*", &facts, None)?;
         let most = step.service.limits.keys;
         let replica = admitted.change(|key, edit| {
             is_primary(key)?;
@@ -115,6 +124,7 @@ impl Sealed for UpdatePrimaryRegionRequest {
         is_primary(admitted.record())?;
         admitted.check_state()?;
         let region = served(step, &self.primary_region)?;
+        step.count_in(&region, step.operation)?;
         admitted.change(|key, edit| {
             is_primary(key)?;
             if region == key.region {

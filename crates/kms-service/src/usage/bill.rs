@@ -6,9 +6,9 @@ use std::fmt;
 use kms_core::KeySpec;
 use serde::{Deserialize, Serialize};
 
-use super::{UsageRecord, month};
+use super::{MONTHS, UsageRecord, month};
 use crate::api::OriginType;
-use crate::record::{KeyRecord, Listed};
+use crate::record::{Generation, KeyRecord, Listed};
 use crate::service::{Inner, Service};
 use crate::store::MAX_PAGE;
 use crate::{AccountId, KmsError, KmsKeyId, Region, Timestamp, place, text};
@@ -137,7 +137,10 @@ fn kind(key: &KeyRecord) -> KeyKind {
 
 impl Remains {
     fn of(key: &KeyRecord, usage: &UsageRecord, month: &str, ended: Timestamp) -> Self {
-        let rotations = key.generations.iter().filter(|one| one.rotated.is_some()).count();
+        // A rotation costs from the month on that it is made in.
+        let end = bounds(month).map_or(ended, |(_, end)| end);
+        let rotated = |one: &&Generation| one.rotated.is_some_and(|rotated| rotated.date < end);
+        let rotations = key.generations.iter().filter(rotated).count();
         Self {
             created: key.created,
             ended,
@@ -184,7 +187,7 @@ fn bounds(month: &str) -> Option<(Timestamp, Timestamp)> {
         let time: jiff::Timestamp = format!("{year:04}-{month:02}-01T00:00:00Z").parse().ok()?;
         Some(Timestamp::from_millis(u64::try_from(time.as_millisecond()).ok()?))
     };
-    let next = if number == 12 { start(year + 1, 1) } else { start(year, number + 1) };
+    let next = if number == 12 { start(year.checked_add(1)?, 1) } else { start(year, number + 1) };
     Some((start(year, number)?, next?))
 }
 
@@ -194,7 +197,16 @@ pub(super) fn keep(service: &Inner, key: &KeyRecord, now: Timestamp) -> Result<(
     // A key that waits for its deletion costs nothing.
     let window = key.deletion.map(|deletion| crate::time::DAY * deletion.window_days).unwrap_or_default();
     let ended = key.deletion.and_then(|deletion| deletion.date).map_or(now, |date| date - window);
-    let months: BTreeSet<String> = usage.months.keys().cloned().chain([month(ended)]).collect();
+    // All months that it was there and can still be billed for, those included in which nobody used it.
+    let mut months: BTreeSet<String> = usage.months.keys().cloned().collect();
+    let mut last = month(ended);
+    while months.len() < 2 * MONTHS {
+        let Some((start, _)) = bounds(&last) else { break };
+        months.insert(core::mem::replace(&mut last, month(start - crate::time::DAY)));
+        if start <= key.created {
+            break;
+        }
+    }
     service.edit(|edit| {
         for month in &months {
             let place = place::bill(month, key.account, &key.region, key.id);
@@ -234,11 +246,13 @@ impl Service {
                 }
             }
         }
-        let prefix = place::bills_in(month, account, region);
-        for (place, found) in service.store.list::<Remains>(&prefix, None, MAX_PAGE)? {
-            if let Some(id) = place::listed_id(&place) {
-                lines.push(found.record.line(id, (start, whole_end), prices));
-            }
+        let (prefix, mut after) = (place::bills_in(month, account, region), None::<Vec<u8>>);
+        loop {
+            let page = service.store.list::<Remains>(&prefix, after.as_deref(), MAX_PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            let ids = page.iter().map(|(place, found)| (place::listed_id(place), &found.record));
+            lines.extend(ids.filter_map(|(id, remains)| Some(remains.line(id?, (start, whole_end), prices))));
         }
         Ok(Bill { month: month.to_owned(), lines })
     }

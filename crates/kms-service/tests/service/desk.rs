@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kms_core::{Backend, Call, Key, KeyId, KeySpec, KeyUsage, Secret, SystemRandom};
 use kms_service::api::{
-    CreateKeyRequest, DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, KeyMetadata,
+    Blob, CreateKeyRequest, DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, KeyMetadata,
 };
 use kms_service::{
     AccountId, Caller, Exception, KmsError, ManualClock, Perform, Policy, PolicyKind, Principal, Quotas, Region,
@@ -81,6 +81,18 @@ impl Desk {
     pub(crate) fn encrypt(&self, key: &str, plaintext: &[u8]) -> Result<EncryptResponse, KmsError> {
         let plaintext = Secret::copy_from(plaintext).into();
         self.ask(EncryptRequest { key_id: key.into(), plaintext, ..Default::default() })
+    }
+
+    /// The ciphertext that another caller gets.
+    pub(crate) fn encrypt_as(&self, caller: &Caller, key: &str, plaintext: &[u8]) -> Result<Blob, KmsError> {
+        let plaintext = Secret::copy_from(plaintext).into();
+        let request = EncryptRequest { key_id: key.into(), plaintext, ..Default::default() };
+        self.service.call(caller, &request).map(|answer| answer.ciphertext_blob)
+    }
+
+    pub(crate) fn decrypt_as(&self, caller: &Caller, ciphertext: &[u8]) -> Result<DecryptResponse, KmsError> {
+        let request = DecryptRequest { ciphertext_blob: Some(ciphertext.into()), ..Default::default() };
+        self.service.call(caller, &request)
     }
 
     pub(crate) fn decrypt(&self, ciphertext: &[u8]) -> Result<DecryptResponse, KmsError> {

@@ -4,3 +4,14 @@
 
 mod desk;
 mod lifecycle;
+
+// Who may do what, how often, and what is recorded.
+mod access;
+mod conditions;
+mod grants;
+mod quotas;
+mod simulate;
+mod snapshots;
+mod trail;
+mod usage;
+

@@ -1,0 +1,181 @@
+//! What the whole way of a request costs over the bare operation of the key: authorise, admit, check, count, operate; and
+//! the same with an audit record built, chained and written, on a disk that does not sync.
+//!
+//! Both sides run in turn, so that what else runs on the machine falls on both. Prints medians, in nanoseconds a call,
+//! allocations a call, and how much faster two threads are than one.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark stops at the first surprise")]
+#![expect(clippy::std_instead_of_alloc, clippy::std_instead_of_core, reason = "never built without std")]
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use kms_core::{Backend, Call, EncryptionContext, Key, KeyId, KeySpec, KeyUsage, Secret, SystemRandom};
+use kms_service::api::{CreateKeyRequest, DecryptRequest, EncryptRequest, GenerateDataKeyRequest};
+use kms_service::audit::{Disk, Log, Options};
+use kms_service::{Caller, Policy, PolicyKind, Quotas, Region, SealedStore, Service, ServiceBuilder};
+use kms_soft::{SealedBackend, SoftBackend};
+use kms_store::Memory;
+
+/// The disk of the machine, but for waiting until it has what it was given.
+struct NoSync;
+
+impl Disk for NoSync {
+    fn sync(&self, _: &Path, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn root_key() -> Key {
+    let backend = SoftBackend::new(SystemRandom);
+    let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
+    Key::new(backend.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &Call::default()).unwrap())
+}
+
+fn service(audit: Option<Arc<Log>>) -> Service {
+    let (store, root) = (Arc::new(Memory::new()), root_key());
+    let sealed = SealedStore::open(store, &root).unwrap();
+    let backend = SealedBackend::new(root, sealed.records(), SystemRandom).unwrap();
+    let mut builder =
+        ServiceBuilder::new(sealed, Arc::new(backend)).regions([region()]).quotas(Quotas::unlimited().with(
+            kms_service::quota::Class::Symmetric,
+            // Counted, and never used up.
+            1e9,
+        ));
+    if let Some(log) = audit {
+        builder = builder.audit(log);
+    }
+    builder.build().unwrap()
+}
+
+fn region() -> Region {
+    "eu-central-1".parse().unwrap()
+}
+
+/// A user who may use keys by an identity policy, as the default key policy lets them.
+fn caller() -> Caller {
+    const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":["kms:Encrypt","kms:Decrypt","kms:GenerateDataKey*","kms:CreateKey"],"Resource":"*"}]}"#;
+    let policy = Policy::parse(PolicyKind::Identity, POLICY).unwrap();
+    let principal = "arn:aws:iam::111122223333:user/app".parse().unwrap();
+    let mut caller = Caller::new(principal, region()).with_policies([Arc::new(policy)]);
+    caller.source_ip = Some("10.1.2.3".parse().unwrap());
+    caller.user_agent = Some("aws-sdk-rust/1.0".into());
+    caller.access_key_id = Some("AKIAIOSFODNN7EXAMPLE".into());
+    caller.request_id = Some("2b5d8f4e-7f30-4d2b-8a32-0f5a6f7f9a11".into());
+    caller
+}
+
+/// Nanoseconds that a call takes, of so many.
+fn time(calls: u32, work: &mut dyn FnMut()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..calls {
+        work();
+    }
+    start.elapsed().as_nanos() as f64 / f64::from(calls)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Calls a second that so many threads do together.
+fn rate(threads: usize, time: Duration, work: &(dyn Fn() + Sync)) -> f64 {
+    let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut count = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    for _ in 0..64 {
+                        work();
+                    }
+                    count += 64;
+                }
+                done.fetch_add(count, Ordering::Relaxed);
+            });
+        }
+        std::thread::sleep(time);
+        stop.store(true, Ordering::Relaxed);
+    });
+    done.into_inner() as f64 / start.elapsed().as_secs_f64()
+}
+
+fn main() {
+    // `cargo bench` says so; without, this only has to run.
+    let measures = std::env::args().any(|argument| argument == "--bench");
+    let (rounds, calls) = if measures { (41, 2000) } else { (1, 20) };
+
+    let directory = tempfile::tempdir().unwrap();
+    let log = Log::open(directory.path(), Options::new("bench").with_disk(Arc::new(NoSync))).unwrap();
+    let (plain, audited) = (service(None), service(Some(Arc::new(log))));
+    let (bare, caller) = (root_key(), caller());
+    let context = EncryptionContext::new([("tenant", "42"), ("purpose", "bench")]).unwrap();
+    let payload = [7; 32];
+
+    for (what, service) in [("without audit", &plain), ("with audit, no sync", &audited)] {
+        let key = service.call(&caller, &CreateKeyRequest::default()).unwrap().key_metadata.key_id;
+        let encrypt = EncryptRequest {
+            key_id: key.as_str().into(),
+            plaintext: Secret::copy_from(&payload).into(),
+            encryption_context: context.clone(),
+            ..Default::default()
+        };
+        let sealed = service.call(&caller, &encrypt).unwrap().ciphertext_blob;
+        let decrypt = DecryptRequest {
+            ciphertext_blob: Some(sealed),
+            encryption_context: context.clone(),
+            ..Default::default()
+        };
+        let generate = GenerateDataKeyRequest {
+            key_id: key.as_str().into(),
+            number_of_bytes: Some(32),
+            encryption_context: context.clone(),
+            ..Default::default()
+        };
+        let call = Call::default();
+        let bare_sealed = bare.encrypt(&payload, &context, &call).unwrap().into_bytes();
+
+        let bare_encrypt = || drop(black_box(bare.encrypt(&payload, &context, &call).unwrap()));
+        let bare_decrypt = || drop(black_box(bare.decrypt(&bare_sealed, &context, &call).unwrap()));
+        let bare_generate = || drop(black_box(bare.generate_data_key(32, &context, &call).unwrap()));
+        let whole_encrypt = || drop(black_box(service.call(&caller, &encrypt).unwrap()));
+        let whole_decrypt = || drop(black_box(service.call(&caller, &decrypt).unwrap()));
+        let whole_generate = || drop(black_box(service.call(&caller, &generate).unwrap()));
+        let operations: [(&str, &(dyn Fn() + Sync), &(dyn Fn() + Sync)); 3] = [
+            ("Encrypt", &bare_encrypt, &whole_encrypt),
+            ("Decrypt", &bare_decrypt, &whole_decrypt),
+            ("GenerateDataKey", &bare_generate, &whole_generate),
+        ];
+        for (name, bare, whole) in operations {
+            let (mut of_bare, mut of_whole) = (Vec::new(), Vec::new());
+            for _ in 0..rounds {
+                of_bare.push(time(calls, &mut || bare()));
+                of_whole.push(time(calls, &mut || whole()));
+            }
+            let (of_bare, of_whole) = (median(of_bare), median(of_whole));
+            let bare_allocations = allocation_counter::measure(bare).count_total;
+            let allocations = allocation_counter::measure(whole).count_total;
+            println!(
+                "{name} {what}: {of_whole:.0} ns, bare {of_bare:.0} ns, over {:.0} ns; {allocations} allocations, bare \
+                 {bare_allocations}",
+                of_whole - of_bare
+            );
+        }
+        let slice = if measures { Duration::from_millis(200) } else { Duration::from_millis(1) };
+        let ratios = (0..if measures { 9 } else { 1 }).map(|_| {
+            let (one, two) = (rate(1, slice, &whole_encrypt), rate(2, slice, &whole_encrypt));
+            let (bare_one, bare_two) = (rate(1, slice, &bare_encrypt), rate(2, slice, &bare_encrypt));
+            (two / one, bare_two / bare_one)
+        });
+        let (whole, bare): (Vec<f64>, Vec<f64>) = ratios.unzip();
+        println!("Encrypt {what}: two threads {:.2} times one, bare {:.2}", median(whole), median(bare));
+    }
+}
