@@ -129,11 +129,8 @@ fn main() {
             ..Default::default()
         };
         let sealed = service.call(&caller, &encrypt).unwrap().ciphertext_blob;
-        let decrypt = DecryptRequest {
-            ciphertext_blob: Some(sealed),
-            encryption_context: context.clone(),
-            ..Default::default()
-        };
+        let decrypt =
+            DecryptRequest { ciphertext_blob: Some(sealed), encryption_context: context.clone(), ..Default::default() };
         let generate = GenerateDataKeyRequest {
             key_id: key.as_str().into(),
             number_of_bytes: Some(32),

@@ -20,8 +20,7 @@ use kms_store::Memory;
 fn service(regions: [&Region; 2]) -> Result<Service, Box<dyn Error>> {
     let soft = SoftBackend::new(SystemRandom);
     let at = SoftBackend::locator(KeyId::random(&SystemRandom)?.into());
-    let root =
-        Key::new(soft.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &Call::default())?);
+    let root = Key::new(soft.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &Call::default())?);
     let store = SealedStore::open(Arc::new(Memory::new()), &root)?;
     let backend = SealedBackend::new(root, store.records(), SystemRandom)?;
     Ok(ServiceBuilder::new(store, Arc::new(backend)).regions(regions.map(Region::clone)).build()?)

@@ -23,8 +23,7 @@ const OTHER: &str = "444455556666";
 fn service(region: &Region) -> Result<Service, Box<dyn Error>> {
     let soft = SoftBackend::new(SystemRandom);
     let at = SoftBackend::locator(KeyId::random(&SystemRandom)?.into());
-    let root =
-        Key::new(soft.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &Call::default())?);
+    let root = Key::new(soft.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &Call::default())?);
     let store = SealedStore::open(Arc::new(Memory::new()), &root)?;
     let backend = SealedBackend::new(root, store.records(), SystemRandom)?;
     Ok(ServiceBuilder::new(store, Arc::new(backend)).regions([region.clone()]).build()?)
@@ -60,7 +59,8 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let restore = user(&region)?;
     let key = service.call(&owner, &CreateKeyRequest::default())?.key_metadata.arn;
     let own_key = service.call(&theirs, &CreateKeyRequest::default())?.key_metadata.arn;
-    let under = |caller: &Caller, arn: &str| WrappingKeys::new().with(ServiceKey::new(service.clone(), caller.clone(), arn));
+    let under =
+        |caller: &Caller, arn: &str| WrappingKeys::new().with(ServiceKey::new(service.clone(), caller.clone(), arn));
     let (call, read) = (Call::default(), DecryptOptions::new());
 
     // The owner's snapshot.

@@ -9,7 +9,7 @@ use crate::facts::{Asked, Facts, NewKeyFacts};
 use crate::grants;
 use crate::policy::{self, Allowed, Decision, Denied, GrantMatch};
 use crate::quota::Class;
-use crate::record::GrantRecord;
+use crate::record::{GrantRecord, KeyRecord};
 use crate::step::{Found, Names, Step};
 use crate::{AccountId, Exception, KmsError};
 
@@ -36,7 +36,9 @@ impl<'a> Step<'a> {
         }
         self.with_decision(&found, action, facts, |decision| match decision {
             Decision::Allowed(_) => Ok(()),
-            Decision::Denied(denied) => Err(self.denied(action, &found.snapshot.arn_text, because(denied))),
+            Decision::Denied(denied) => {
+                Err(self.denied(action, &found.snapshot.arn_text, self.because(denied, &found.snapshot.record)))
+            }
         })?;
         Ok(Authorized::decided(self, found))
     }
@@ -90,7 +92,7 @@ impl<'a> Step<'a> {
         let decision = policy::decide(&request, Some(&snapshot.policy), &self.caller.policies, None);
         if let Decision::Denied(denied @ (Denied::KeyPolicy(_) | Denied::IdentityPolicy { .. })) = &decision {
             self.note(|| Explanation::new(question(&request), &decision));
-            return Err(self.denied(action, &snapshot.arn_text, because(denied)));
+            return Err(self.denied(action, &snapshot.arn_text, self.because(denied, &snapshot.record)));
         }
         self.note(|| Explanation::new(question(&request), &Decision::Allowed(Allowed::Grant(&grant.id))));
         Ok(Authorized::decided(self, found))
@@ -167,6 +169,16 @@ impl<'a> Step<'a> {
             return Err(self.denied(action, resource, because(&denied)));
         }
         Ok(account)
+    }
+
+    /// Why, in AWS's words. Where nothing allows it, the key is to blame for those whom only the key could let: the roots of
+    /// accounts, who have no identity policies, and other accounts, who are told the same of a key that there is not.
+    fn because(&self, denied: &Denied<'_>, key: &KeyRecord) -> &'static str {
+        let principal = &self.caller.principal;
+        match denied {
+            Denied::NoStatement if principal.is_root() || principal.account_id() != Some(key.account) => BY_RESOURCE,
+            denied => because(denied),
+        }
     }
 }
 

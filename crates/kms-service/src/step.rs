@@ -151,9 +151,15 @@ impl<'a> Step<'a> {
     pub(crate) fn find_by_ciphertext(&self, id: KeyId) -> Result<Found, KmsError> {
         const TEXT: &str = "The ciphertext refers to a customer master key that does not exist, does not exist in this \
                             region, or you are not allowed to access.";
-        let found = self.service.key(&self.caller.region, id)?;
-        let found = found.ok_or_else(|| KmsError::with(Exception::AccessDenied, TEXT))?;
-        Ok(self.found(found, None))
+        self.find_by_id(id)?.ok_or_else(|| KmsError::with(Exception::AccessDenied, TEXT))
+    }
+
+    /// The key with this id, in the caller's region, whosesoever it is.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn find_by_id(&self, id: KeyId) -> Result<Option<Found>, KmsError> {
+        Ok(self.service.key(&self.caller.region, id)?.map(|found| self.found(found, None)))
     }
 
     fn found(&self, snapshot: Arc<Snapshot>, alias: Option<AliasName>) -> Found {

@@ -243,7 +243,8 @@ impl Sealed for RetireGrantRequest {
                 if token.region != step.caller.region {
                     return Err(KmsError::new(Exception::InvalidGrantToken));
                 }
-                (step.find_by_ciphertext(token.key)?, token.grant)
+                let unknown = || not_found(format!("Grant {} does not exist.", token.grant));
+                (step.find_by_id(token.key)?.ok_or_else(unknown)?, token.grant)
             }
             (None, Some(key), Some(id)) => (step.find(key, Names::Keys)?, id.clone()),
             _ => return Err(KmsError::validation("Either GrantToken, or both KeyId and GrantId, must be specified.")),

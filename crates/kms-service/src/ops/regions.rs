@@ -6,7 +6,8 @@ use super::Sealed;
 use super::keys::{metadata, tags};
 use super::policies::{check_new_policy, default_policy};
 use crate::api::{
-    KeyMaterialState, KeyState, Operation, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag, UpdatePrimaryRegionRequest,
+    KeyMaterialState, KeyState, Operation, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag,
+    UpdatePrimaryRegionRequest,
 };
 use crate::facts::{Fact, Facts};
 use crate::name::Resource;

@@ -150,9 +150,10 @@ fn other_accounts_need_both_sides_and_get_some_operations() {
 #[test]
 fn nobody_locks_themselves_out_by_accident() {
     let desk = Desk::new();
-    let alice = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, allow(&format!(
-        r#"{{"AWS":"arn:aws:iam::{ACCOUNT}:user/alice"}}"#
-    )));
+    let alice = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{}]}}"#,
+        allow(&format!(r#"{{"AWS":"arn:aws:iam::{ACCOUNT}:user/alice"}}"#))
+    );
     const TEXT: &str = "The new key policy will not allow you to update the key policy in the future.";
     let create = |bypass| CreateKeyRequest {
         policy: Some(alice.clone()),
@@ -199,10 +200,7 @@ fn policies_that_are_none_are_refused_with_the_place() {
         ("{", "not JSON"),
         (r#"{"Version":"2012-10-17"}"#, "Statement: is missing"),
         (r#"{"Statement":[{"Effect":"Maybe","Principal":"*","Action":"*","Resource":"*"}]}"#, "Statement[0].Effect: "),
-        (
-            r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
-            "Statement[0]",
-        ),
+        (r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#, "Statement[0]"),
         (
             r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringIs":{"a":"b"}}}]}"#,
             "Statement[0].Condition.StringIs",
@@ -298,7 +296,8 @@ fn tags_are_given_with_permission() {
     let red: Principal = format!("arn:aws:iam::{ACCOUNT}:user/red").parse().unwrap();
     let red = Caller::new(red.with_tags([("team", "red")]), region(HERE)).with_policies([policy]);
     refused(desk.encrypt_as(&red, &key, b"x"), Exception::AccessDenied, "no identity-based policy allows");
-    let tag = |value: &str| TagResourceRequest { key_id: key.as_str().into(), tags: vec![Tag::new("team", value)].into() };
+    let tag =
+        |value: &str| TagResourceRequest { key_id: key.as_str().into(), tags: vec![Tag::new("team", value)].into() };
     desk.ask(tag("red")).unwrap();
     desk.encrypt_as(&red, &key, b"x").unwrap();
     desk.ask(tag("blue")).unwrap();

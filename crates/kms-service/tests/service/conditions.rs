@@ -2,7 +2,7 @@
 
 use kms_core::EncryptionContext;
 use kms_service::api::{
-    CreateAliasRequest, CreateKeyRequest, DisableKeyRequest, DataKeyPairSpec, KeySpec, KeyUsageType, OriginType, Tag,
+    CreateAliasRequest, CreateKeyRequest, DataKeyPairSpec, DisableKeyRequest, KeySpec, KeyUsageType, OriginType, Tag,
 };
 use kms_service::{Caller, Exception, Perform};
 use serde_json::{Value, json};
@@ -12,11 +12,7 @@ use crate::desk::{ACCOUNT, Desk, THERE, refused, user};
 
 /// A user who may do anything under a condition.
 fn under(condition: &str) -> Caller {
-    user(
-        ACCOUNT,
-        "alice",
-        &format!(r#"{{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{condition}}}"#),
-    )
+    user(ACCOUNT, "alice", &format!(r#"{{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{condition}}}"#))
 }
 
 /// Whether the request gets past the policies; what comes of it then is not the matter here. Looking at it says the same.
@@ -38,8 +34,7 @@ fn only<R: Perform>(desk: &Desk, condition: &str, yes: Value, no: Value) {
 }
 
 fn made(desk: &Desk, spec: KeySpec, usage: KeyUsageType) -> String {
-    let request =
-        CreateKeyRequest { key_spec: Some(spec.into()), key_usage: Some(usage.into()), ..Default::default() };
+    let request = CreateKeyRequest { key_spec: Some(spec.into()), key_usage: Some(usage.into()), ..Default::default() };
     desk.create(request).key_id
 }
 
@@ -86,9 +81,7 @@ fn of_signatures_macs_and_agreement() {
     use kms_service::api::{DeriveSharedSecretRequest, GenerateMacRequest, SignRequest};
     let desk = Desk::new();
     let signer = made(&desk, KeySpec::EccNistP256, KeyUsageType::SignVerify);
-    let sign = |kind: &str| {
-        json!({"KeyId": signer, "Message": "AAAA", "MessageType": kind, "SigningAlgorithm": "ECDSA_SHA_256"})
-    };
+    let sign = |kind: &str| json!({"KeyId": signer, "Message": "AAAA", "MessageType": kind, "SigningAlgorithm": "ECDSA_SHA_256"});
     let digest = json!({"KeyId": signer, "Message": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "MessageType": "DIGEST",
         "SigningAlgorithm": "ECDSA_SHA_256"});
     only::<SignRequest>(&desk, &equals("kms:MessageType", "RAW"), sign("RAW"), digest);
@@ -155,23 +148,25 @@ fn of_the_life_of_keys() {
     let update = |region: &str| json!({"KeyId": primary, "PrimaryRegion": region});
     only::<UpdatePrimaryRegionRequest>(&desk, &equals("kms:PrimaryRegion", THERE), update(THERE), update("eu-west-1"));
 
-    let import = desk.create(CreateKeyRequest { origin: Some(OriginType::External.into()), ..Default::default() }).key_id;
-    let parameters = |algorithm: &str, spec: &str| {
-        json!({"KeyId": import, "WrappingAlgorithm": algorithm, "WrappingKeySpec": spec})
-    };
+    let import =
+        desk.create(CreateKeyRequest { origin: Some(OriginType::External.into()), ..Default::default() }).key_id;
+    let parameters =
+        |algorithm: &str, spec: &str| json!({"KeyId": import, "WrappingAlgorithm": algorithm, "WrappingKeySpec": spec});
     let sha = equals("kms:WrappingAlgorithm", "RSAES_OAEP_SHA_256");
     let (right, wrong) = (parameters("RSAES_OAEP_SHA_256", "RSA_2048"), parameters("RSAES_OAEP_SHA_1", "RSA_2048"));
     only::<GetParametersForImportRequest>(&desk, &sha, right.clone(), wrong);
     let spec = equals("kms:WrappingKeySpec", "RSA_2048");
     only::<GetParametersForImportRequest>(&desk, &spec, right, parameters("RSAES_OAEP_SHA_256", "RSA_3072"));
     let material = |valid_to: u64, model: &str| {
-        let mut request = json!({"KeyId": import, "ImportToken": "AAAA", "EncryptedKeyMaterial": "AAAA", "ExpirationModel": model});
+        let mut request =
+            json!({"KeyId": import, "ImportToken": "AAAA", "EncryptedKeyMaterial": "AAAA", "ExpirationModel": model});
         if valid_to > 0 {
             request["ValidTo"] = valid_to.into();
         }
         request
     };
-    let (early, late) = (material(1_800_086_400, "KEY_MATERIAL_EXPIRES"), material(1_900_000_000, "KEY_MATERIAL_EXPIRES"));
+    let (early, late) =
+        (material(1_800_086_400, "KEY_MATERIAL_EXPIRES"), material(1_900_000_000, "KEY_MATERIAL_EXPIRES"));
     let expires = equals("kms:ExpirationModel", "KEY_MATERIAL_EXPIRES");
     only::<ImportKeyMaterialRequest>(&desk, &expires, early.clone(), material(0, "KEY_MATERIAL_DOES_NOT_EXPIRE"));
     let until = r#"{"NumericLessThan":{"kms:ValidTo":"1800100000"}}"#;
@@ -217,7 +212,12 @@ fn of_grants() {
     only::<CreateGrantRequest>(&desk, &equals("kms:RetiringPrincipal", &alice), retired(&alice), retired(&bob));
     let operations = r#"{"ForAllValues:StringEquals":{"kms:GrantOperations":["Decrypt","Encrypt"]}}"#;
     let several = |operations: Value| grant(&alice, operations, json!({}));
-    only::<CreateGrantRequest>(&desk, operations, several(json!(["Encrypt"])), several(json!(["Encrypt", "DescribeKey"])));
+    only::<CreateGrantRequest>(
+        &desk,
+        operations,
+        several(json!(["Encrypt"])),
+        several(json!(["Encrypt", "DescribeKey"])),
+    );
     let constrained = |kind: &str| grant(&alice, json!(["Decrypt"]), json!({"Constraints": {kind: {"a": "b"}}}));
     let (subset, equal) = (constrained("EncryptionContextSubset"), constrained("EncryptionContextEquals"));
     let kind = equals("kms:GrantConstraintType", "EncryptionContextEquals");
@@ -277,5 +277,9 @@ fn of_callers() {
     assert!(now(r#"{"NumericLessThan":{"aws:EpochTime":"1800000001"}}"#));
     assert!(!now(r#"{"NumericLessThan":{"aws:EpochTime":"1800000000"}}"#));
     let _none = EncryptionContext::empty();
-    refused(desk.encrypt_as(&under(&equals("aws:username", "bob")), &key, b"x"), Exception::AccessDenied, "kms:Encrypt");
+    refused(
+        desk.encrypt_as(&under(&equals("aws:username", "bob")), &key, b"x"),
+        Exception::AccessDenied,
+        "kms:Encrypt",
+    );
 }

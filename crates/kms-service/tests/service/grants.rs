@@ -115,7 +115,8 @@ fn each_operation_works_by_grant_alone_until_it_is_taken_back() {
     let without = [G::GenerateDataKeyPairWithoutPlaintext];
     by_grant_alone::<GenerateDataKeyPairWithoutPlaintextRequest>(&desk, &key, &without, &pair);
     by_grant_alone::<DescribeKeyRequest>(&desk, &key, &[G::DescribeKey], &json!({"KeyId": key}));
-    let passed_on = json!({"KeyId": key, "GranteePrincipal": arn(&user(ACCOUNT, "eve", NOTHING)), "Operations": ["CreateGrant"]});
+    let passed_on =
+        json!({"KeyId": key, "GranteePrincipal": arn(&user(ACCOUNT, "eve", NOTHING)), "Operations": ["CreateGrant"]});
     by_grant_alone::<CreateGrantRequest>(&desk, &key, &[G::CreateGrant], &passed_on);
 
     let make = |spec: KeySpec, usage: KeyUsageType| {
@@ -188,7 +189,8 @@ fn grantees_are_sessions_roles_services_and_other_accounts() {
     encrypt_with(&desk, &one, &key, &[]).unwrap();
     refused(encrypt_with(&desk, &two, &key, &[]), Exception::AccessDenied, "kms:Encrypt");
     revoke(&desk, &key, &to_session.grant_id);
-    let to_role = CreateGrantRequest { grantee_principal: Some(role.clone()), ..to(&one, &key, &[GrantOperation::Encrypt]) };
+    let to_role =
+        CreateGrantRequest { grantee_principal: Some(role.clone()), ..to(&one, &key, &[GrantOperation::Encrypt]) };
     grant(&desk, to_role);
     encrypt_with(&desk, &one, &key, &[]).unwrap();
     encrypt_with(&desk, &two, &key, &[]).unwrap();
@@ -196,12 +198,15 @@ fn grantees_are_sessions_roles_services_and_other_accounts() {
     let service = Caller::new("backup.amazonaws.com".parse().unwrap(), region(HERE));
     let arn = format!("arn:aws:kms:{HERE}:{ACCOUNT}:key/{key}");
     refused(encrypt_with(&desk, &service, &arn, &[]), Exception::AccessDenied, "kms:Encrypt");
-    grant(&desk, CreateGrantRequest {
-        key_id: key.as_str().into(),
-        grantee_service_principal: Some("backup.amazonaws.com".into()),
-        operations: operations(&[GrantOperation::Encrypt]),
-        ..Default::default()
-    });
+    grant(
+        &desk,
+        CreateGrantRequest {
+            key_id: key.as_str().into(),
+            grantee_service_principal: Some("backup.amazonaws.com".into()),
+            operations: operations(&[GrantOperation::Encrypt]),
+            ..Default::default()
+        },
+    );
     encrypt_with(&desk, &service, &arn, &[]).unwrap();
 
     let theirs = user(OTHER_ACCOUNT, "dan", NOTHING);
@@ -266,14 +271,16 @@ fn a_grantee_passes_on_no_more_than_they_have() {
     use GrantOperation as G;
     let desk = Desk::new();
     let (key, bob, eve) = (desk.key(), bob(), user(ACCOUNT, "eve", NOTHING));
-    let red = || GrantConstraints { encryption_context_subset: Some(context(&[("team", "red")])), ..Default::default() };
+    let red =
+        || GrantConstraints { encryption_context_subset: Some(context(&[("team", "red")])), ..Default::default() };
     let first = to(&bob, &key, &[G::Encrypt, G::Decrypt, G::CreateGrant]);
     grant(&desk, CreateGrantRequest { constraints: Some(red()), ..first });
     let pass_on = |allowed: &[G], constraints: Option<GrantConstraints>| {
         desk.service.call(&bob, &CreateGrantRequest { constraints, ..to(&eve, &key, allowed) })
     };
     pass_on(&[G::Encrypt], Some(red())).unwrap();
-    let equals = GrantConstraints { encryption_context_equals: Some(context(&[("team", "red")])), ..Default::default() };
+    let equals =
+        GrantConstraints { encryption_context_equals: Some(context(&[("team", "red")])), ..Default::default() };
     pass_on(&[G::Encrypt, G::Decrypt, G::CreateGrant], Some(equals)).unwrap();
     let blue = GrantConstraints { encryption_context_subset: Some(context(&[("team", "blue")])), ..Default::default() };
     refused(pass_on(&[G::Encrypt], None), Exception::AccessDenied, "kms:CreateGrant");
@@ -333,7 +340,8 @@ fn grants_are_retired_by_all_who_may_and_by_no_other() {
     assert_eq!(listed(&desk, &key).len(), 1);
     desk.ask(by_id(&kept)).unwrap();
     refused(desk.ask(by_id(&kept)), Exception::NotFound, "does not exist");
-    let unknown = RevokeGrantRequest { key_id: key.as_str().into(), grant_id: kept.grant_id.into(), ..Default::default() };
+    let unknown =
+        RevokeGrantRequest { key_id: key.as_str().into(), grant_id: kept.grant_id.into(), ..Default::default() };
     refused(desk.ask(unknown), Exception::NotFound, "does not exist");
 }
 
@@ -364,8 +372,12 @@ fn lists_are_filtered_and_come_in_pages() {
     let mut pages = Vec::new();
     let mut marker = None;
     loop {
-        let request =
-            ListGrantsRequest { key_id: key.as_str().into(), limit: Some(3), marker: marker.take(), ..Default::default() };
+        let request = ListGrantsRequest {
+            key_id: key.as_str().into(),
+            limit: Some(3),
+            marker: marker.take(),
+            ..Default::default()
+        };
         let page = desk.ask(request).unwrap();
         assert_eq!(page.truncated, page.next_marker.is_some());
         pages.push(page.grants.iter().map(|grant| grant.grant_id.clone()).collect::<Vec<_>>());
@@ -380,7 +392,12 @@ fn lists_are_filtered_and_come_in_pages() {
     let mut wanted = ids.clone();
     wanted.sort();
     assert_eq!(all, wanted);
-    let of_bob = ListGrantsRequest { key_id: key.as_str().into(), grantee_principal: Some(arn(&bob)), limit: Some(4), ..Default::default() };
+    let of_bob = ListGrantsRequest {
+        key_id: key.as_str().into(),
+        grantee_principal: Some(arn(&bob)),
+        limit: Some(4),
+        ..Default::default()
+    };
     let of_bob = desk.ask(of_bob).unwrap();
     assert_eq!((of_bob.grants.len(), of_bob.truncated), (4, false));
     assert!(of_bob.grants.iter().all(|grant| grant.grantee_principal == Some(arn(&bob))));
@@ -393,7 +410,12 @@ fn lists_are_filtered_and_come_in_pages() {
     refused(desk.ask(bogus), Exception::InvalidMarker, "");
 
     let retirable = |limit: i32, marker: Option<String>| {
-        let request = ListRetirableGrantsRequest { retiring_principal: Some(arn(&eve)), limit: Some(limit), marker, ..Default::default() };
+        let request = ListRetirableGrantsRequest {
+            retiring_principal: Some(arn(&eve)),
+            limit: Some(limit),
+            marker,
+            ..Default::default()
+        };
         desk.ask(request).unwrap()
     };
     let first = retirable(5, None);
@@ -406,7 +428,8 @@ fn those_who_may_retire_list_grants_on_the_keys_of_others() {
     let desk = Desk::new();
     let key = desk.key();
     let theirs = user(OTHER_ACCOUNT, "dan", r#"{"Effect":"Allow","Action":"kms:ListRetirableGrants","Resource":"*"}"#);
-    let request = CreateGrantRequest { retiring_principal: Some(arn(&theirs)), ..to(&bob(), &key, &[GrantOperation::Encrypt]) };
+    let request =
+        CreateGrantRequest { retiring_principal: Some(arn(&theirs)), ..to(&bob(), &key, &[GrantOperation::Encrypt]) };
     let made = grant(&desk, request);
     let list = || ListRetirableGrantsRequest { retiring_principal: Some(arn(&theirs)), ..Default::default() };
     let found = desk.service.call(&theirs, &list()).unwrap().grants.into_inner();
@@ -436,7 +459,15 @@ fn the_grants_of_a_deleted_key_are_gone() {
     let key = desk.key();
     let eve = user(ACCOUNT, "eve", NOTHING);
     let made: Vec<_> = (0..45)
-        .map(|_| grant(&desk, CreateGrantRequest { retiring_principal: Some(arn(&eve)), ..to(&bob(), &key, &[GrantOperation::Encrypt]) }))
+        .map(|_| {
+            grant(
+                &desk,
+                CreateGrantRequest {
+                    retiring_principal: Some(arn(&eve)),
+                    ..to(&bob(), &key, &[GrantOperation::Encrypt])
+                },
+            )
+        })
         .collect();
     desk.ask(ScheduleKeyDeletionRequest { key_id: key.as_str().into(), pending_window_in_days: Some(7) }).unwrap();
     desk.clock.advance(core::time::Duration::from_secs(7 * 86_400));

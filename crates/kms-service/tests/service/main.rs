@@ -14,4 +14,3 @@ mod simulate;
 mod snapshots;
 mod trail;
 mod usage;
-

@@ -106,9 +106,12 @@ fn the_defaults_are_those_of_aws() {
 fn quotas_are_apart_by_account_region_and_class() {
     let quotas = Quotas::unlimited().with(Class::Symmetric, 3.0).with(Class::Ecc, 2.0);
     let desk = with(quotas.with(Class::Operation(Operation::DescribeKey), 1.0));
-    let key = with_policy(&desk, &key_policy(&format!(
-        r#"{{"Effect":"Allow","Principal":{{"AWS":"{OTHER_ACCOUNT}"}},"Action":"kms:*","Resource":"*"}}"#
-    )));
+    let key = with_policy(
+        &desk,
+        &key_policy(&format!(
+            r#"{{"Effect":"Allow","Principal":{{"AWS":"{OTHER_ACCOUNT}"}},"Action":"kms:*","Resource":"*"}}"#
+        )),
+    );
     let encrypt = |caller: &Caller, key: &str| desk.encrypt_as(caller, key, b"x").map(drop);
     assert_eq!(passed(6, || encrypt(&desk.caller, &key)), 3);
     let request = CreateKeyRequest {
@@ -156,8 +159,9 @@ fn over_quota_nothing_is_changed() {
 #[test]
 fn a_replica_counts_in_its_region_as_two_new_keys() {
     let desk = with(Quotas::unlimited().with(Class::Operation(Operation::CreateKey), 5.0));
-    let made: Vec<_> =
-        (0..3).map(|_| desk.create(CreateKeyRequest { multi_region: Some(true), ..Default::default() }).key_id).collect();
+    let made: Vec<_> = (0..3)
+        .map(|_| desk.create(CreateKeyRequest { multi_region: Some(true), ..Default::default() }).key_id)
+        .collect();
     let replicate = |key: &str| {
         let request =
             ReplicateKeyRequest { key_id: key.into(), replica_region: THERE.to_owned().into(), ..Default::default() };

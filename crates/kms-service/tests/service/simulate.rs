@@ -35,7 +35,9 @@ fn an_explanation_names_the_policy_and_the_statement() {
     assert_eq!((statement.index, statement.sid.as_deref()), (1, Some("Alice")));
     assert_eq!(
         named.to_string(),
-        format!(r#"kms:Encrypt on {key} by arn:aws:iam::{ACCOUNT}:user/alice: allowed by the key policy, Statement[1] "Alice""#)
+        format!(
+            r#"kms:Encrypt on {key} by arn:aws:iam::{ACCOUNT}:user/alice: allowed by the key policy, Statement[1] "Alice""#
+        )
     );
     let through = ask(ALL, "Decrypt");
     let Some(DecidedBy::IdentityPolicy { policy: 0, statement }) = &through.decided_by else { panic!("{through:?}") };
@@ -116,8 +118,11 @@ fn explaining_a_request_does_nothing() {
         explanations.into_iter().map(|one| one.action).collect::<Vec<_>>()
     };
     let service = &desk.service;
-    let re_encrypt =
-        ReEncryptRequest { ciphertext_blob: Some(sealed), destination_key_id: two.as_str().into(), ..Default::default() };
+    let re_encrypt = ReEncryptRequest {
+        ciphertext_blob: Some(sealed),
+        destination_key_id: two.as_str().into(),
+        ..Default::default()
+    };
     let actions = explain(2, service.explain(&desk.caller, &re_encrypt).unwrap());
     assert_eq!(actions, ["kms:ReEncryptFrom", "kms:ReEncryptTo"]);
     let create = CreateKeyRequest { tags: vec![Tag::new("a", "b")], ..Default::default() };

@@ -162,9 +162,14 @@ fn no_secret_is_in_the_log() {
     let sealed = desk.ask(encrypt(&key)).unwrap().ciphertext_blob;
     secrets.push(sealed.to_vec());
     let context = EncryptionContext::new([("team", "red")]).unwrap();
-    let open = DecryptRequest { ciphertext_blob: Some(sealed.clone()), encryption_context: context.clone(), ..Default::default() };
+    let open = DecryptRequest {
+        ciphertext_blob: Some(sealed.clone()),
+        encryption_context: context.clone(),
+        ..Default::default()
+    };
     desk.ask(open).unwrap();
-    let generate = GenerateDataKeyRequest { key_id: key.as_str().into(), number_of_bytes: Some(32), ..Default::default() };
+    let generate =
+        GenerateDataKeyRequest { key_id: key.as_str().into(), number_of_bytes: Some(32), ..Default::default() };
     let data_key = desk.ask(generate).unwrap();
     secrets.push(data_key.plaintext.unwrap().expose().to_vec());
     secrets.push(data_key.ciphertext_blob.to_vec());
@@ -293,7 +298,8 @@ fn without_a_record_there_is_no_answer() {
     let key = desk.key();
     desk.ask(encrypt(&key)).unwrap();
     disk.fails.store(true, Ordering::SeqCst);
-    let generate = GenerateDataKeyRequest { key_id: key.as_str().into(), number_of_bytes: Some(32), ..Default::default() };
+    let generate =
+        GenerateDataKeyRequest { key_id: key.as_str().into(), number_of_bytes: Some(32), ..Default::default() };
     for _ in 0..3 {
         let error = desk.ask(encrypt(&key)).unwrap_err();
         assert_eq!(error.exception(), Exception::KMSInternal);

@@ -7,11 +7,7 @@ use crate::{AccountId, Timestamp};
 impl Event<'_> {
     /// The record, as [`to_json`](Event::to_json) has it, with what `request` and `response` append as
     /// `requestParameters` and `responseElements`: JSON without white space.
-    pub(crate) fn written(
-        &self,
-        request: impl FnOnce(&mut Vec<u8>),
-        response: impl FnOnce(&mut Vec<u8>),
-    ) -> Vec<u8> {
+    pub(crate) fn written(&self, request: impl FnOnce(&mut Vec<u8>), response: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut out = Vec::with_capacity(USUAL);
         out.extend_from_slice(b"{\"eventVersion\":");
         text(&mut out, self.event_version);
