@@ -85,8 +85,11 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
+/// Something to measure.
+type Work<'a> = &'a (dyn Fn() + Sync);
+
 /// Calls a second that so many threads do together.
-fn rate(threads: usize, time: Duration, work: &(dyn Fn() + Sync)) -> f64 {
+fn rate(threads: usize, time: Duration, work: Work<'_>) -> f64 {
     let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
     let start = Instant::now();
     std::thread::scope(|scope| {
@@ -146,7 +149,7 @@ fn main() {
         let whole_encrypt = || drop(black_box(service.call(&caller, &encrypt).unwrap()));
         let whole_decrypt = || drop(black_box(service.call(&caller, &decrypt).unwrap()));
         let whole_generate = || drop(black_box(service.call(&caller, &generate).unwrap()));
-        let operations: [(&str, &(dyn Fn() + Sync), &(dyn Fn() + Sync)); 3] = [
+        let operations: [(&str, Work<'_>, Work<'_>); 3] = [
             ("Encrypt", &bare_encrypt, &whole_encrypt),
             ("Decrypt", &bare_decrypt, &whole_decrypt),
             ("GenerateDataKey", &bare_generate, &whole_generate),
