@@ -9,6 +9,7 @@ mod authorise;
 mod backends;
 mod cache;
 mod caller;
+pub mod check;
 mod edit;
 pub mod error;
 mod facts;

@@ -128,6 +128,40 @@ pub(crate) fn counts(account: AccountId, region: &Region) -> Vec<u8> {
     format!("q/{account}/{region}").into_bytes()
 }
 
+/// The parts of a place, after its kind.
+fn parts<const N: usize>(place: &[u8]) -> Option<[&str; N]> {
+    let mut parts = core::str::from_utf8(place).ok()?.splitn(N + 1, '/').skip(1);
+    let mut all = [""; N];
+    for part in &mut all {
+        *part = parts.next()?;
+    }
+    Some(all)
+}
+
+/// The account, region and key of an entry of [`listed`].
+pub(crate) fn listed_parts(place: &[u8]) -> Option<(AccountId, Region, KmsKeyId)> {
+    let [account, region, id] = parts(place)?;
+    Some((account.parse().ok()?, region.parse().ok()?, id.parse().ok()?))
+}
+
+/// The region of an alias.
+pub(crate) fn region_of(place: &[u8]) -> Option<Region> {
+    let [_, region, _] = parts(place)?;
+    region.parse().ok()
+}
+
+/// The region and key of a grant.
+pub(crate) fn grant_parts(place: &[u8]) -> Option<(Region, KeyId)> {
+    let [region, id, _] = parts(place)?;
+    Some((region.parse().ok()?, id.parse().ok()?))
+}
+
+/// The account and region of [`counts`].
+pub(crate) fn counts_parts(place: &[u8]) -> Option<(AccountId, Region)> {
+    let [account, region] = parts(place)?;
+    Some((account.parse().ok()?, region.parse().ok()?))
+}
+
 /// What stands after the last slash.
 fn last(place: &[u8]) -> Option<&str> {
     core::str::from_utf8(place).ok()?.rsplit('/').next()

@@ -163,7 +163,7 @@ impl SealedStore {
         Ok(plaintext)
     }
 
-    fn read<T: DeserializeOwned>(&self, place: &[u8], value: &[u8]) -> Result<T, Error> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, place: &[u8], value: &[u8]) -> Result<T, Error> {
         let plaintext = self.unseal(place, value)?;
         serde_json::from_slice(plaintext.expose()).map_err(|error| {
             Error::malformed(format!("the record {} was written by another version: {error}", place.escape_ascii()))
