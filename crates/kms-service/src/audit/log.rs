@@ -223,3 +223,9 @@ impl Writer {
         *self.shared.warning.lock() = no_reserve.or_else(|| self.unsigned_because.clone());
     }
 }
+
+// One log serves all threads.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Log>();
+};
