@@ -5,7 +5,7 @@
 use kms_core::HashAlgorithm;
 use kms_core::primitives::hash::hash;
 use kms_service::audit::Checkpoint;
-use kms_service::audit::format::{HEAD_LEN, HEADER_LEN, LINK_LEN, Kind};
+use kms_service::audit::format::{HEAD_LEN, HEADER_LEN, Kind, LINK_LEN};
 use kms_service::audit::segment::SegmentReader;
 use libfuzzer_sys::fuzz_target;
 
