@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 
+mod anchor;
 pub mod api;
 pub mod audit;
 mod authorise;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `s/header` | which root key opens the store; the only one in clear |
 //! | `s/clock` | the latest time the service has seen |
+//! | `s/audit/LOG` | how far an audit log goes, as far as the store has seen |
 //! | `k/REGION/KEY` | a KMS key |
 //! | `l/ACCOUNT/REGION/KEY` | the same key in the list of its account; how often it was changed |
 //! | `a/ACCOUNT/REGION/ALIAS` | an alias |
@@ -24,7 +25,12 @@ use crate::{AccountId, AliasName, KmsKeyId, Region, Timestamp};
 
 pub(crate) const MATERIALS: &[u8] = b"m/";
 pub(crate) const DUE: &[u8] = b"d/";
+pub(crate) const AUDIT_LOGS: &[u8] = b"s/audit/";
 pub(crate) const CLOCK: &[u8] = b"s/clock";
+
+pub(crate) fn audit_log(id: &[u8; 16]) -> Vec<u8> {
+    [AUDIT_LOGS, base16ct::lower::encode_string(id).as_bytes()].concat()
+}
 
 pub(crate) fn key(region: &Region, id: KeyId) -> Vec<u8> {
     format!("k/{region}/{id}").into_bytes()
