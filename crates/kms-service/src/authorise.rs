@@ -36,9 +36,12 @@ impl<'a> Step<'a> {
         }
         self.with_decision(&found, action, facts, |decision| match decision {
             Decision::Allowed(_) => Ok(()),
-            Decision::Denied(denied) => {
-                Err(self.denied(action, &found.snapshot.arn_text, self.because(denied, &found.snapshot.record)))
-            }
+            Decision::Denied(denied) => Err(match self.because(denied, &found.snapshot.record) {
+                BY_RESOURCE if found.by_ciphertext && self.is_stranger_to(&found.snapshot.record) => {
+                    self.denied_by_ciphertext(action)
+                }
+                why => self.denied(action, &found.snapshot.arn_text, why),
+            }),
         })?;
         Ok(Authorized::decided(self, found))
     }
@@ -171,13 +174,20 @@ impl<'a> Step<'a> {
         Ok(account)
     }
 
-    /// Why, in AWS's words. Where nothing allows it, the key is to blame for those whom only the key could let: the roots of
-    /// accounts, who have no identity policies, and other accounts, who are told the same of a key that there is not.
+    /// Whether the key is of another account than the caller.
+    fn is_stranger_to(&self, key: &KeyRecord) -> bool {
+        self.caller.principal.account_id().is_some_and(|account| account != key.account)
+    }
+
+    /// Why, in AWS's words. Strangers are not told whether there is such a key, unless its policy lets their account; and
+    /// for those who have no identity policies, the roots of accounts and services, it is the key that does not let them.
     fn because(&self, denied: &Denied<'_>, key: &KeyRecord) -> &'static str {
         let principal = &self.caller.principal;
         match denied {
-            Denied::NoStatement if principal.is_root() || principal.account_id() != Some(key.account) => BY_RESOURCE,
-            denied => because(denied),
+            Denied::NoIdentityPolicy(_) => because(denied),
+            _ if self.is_stranger_to(key) => BY_RESOURCE,
+            Denied::NoStatement if principal.is_root() || principal.account_id().is_none() => BY_RESOURCE,
+            _ => because(denied),
         }
     }
 }

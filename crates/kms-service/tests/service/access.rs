@@ -315,7 +315,7 @@ fn the_root_of_another_account_decides_for_itself_only_where_it_is_let() {
         encryption_context: EncryptionContext::empty(),
         ..Default::default()
     };
-    refused(desk.service.call(&theirs, &open), Exception::AccessDenied, "no resource-based policy allows");
+    refused(desk.service.call(&theirs, &open), Exception::AccessDenied, "no resource-based policies allow access");
     put_policy(&desk, &key, &allow(&format!(r#"{{"AWS":"{OTHER_ACCOUNT}"}}"#)));
     desk.service.call(&theirs, &open).unwrap();
 }
