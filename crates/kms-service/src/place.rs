@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `s/header` | which root key opens the store; the only one in clear |
 //! | `s/clock` | the latest time the service has seen |
+//! | `s/audit` | the head of the audit log |
 //! | `k/REGION/KEY` | a KMS key |
 //! | `l/ACCOUNT/REGION/KEY` | the same key in the list of its account; how often it was changed |
 //! | `a/ACCOUNT/REGION/ALIAS` | an alias |
@@ -25,6 +26,7 @@ use crate::{AccountId, AliasName, KmsKeyId, Region, Timestamp};
 pub(crate) const MATERIALS: &[u8] = b"m/";
 pub(crate) const DUE: &[u8] = b"d/";
 pub(crate) const CLOCK: &[u8] = b"s/clock";
+pub(crate) const AUDIT: &[u8] = b"s/audit";
 
 pub(crate) fn key(region: &Region, id: KeyId) -> Vec<u8> {
     format!("k/{region}/{id}").into_bytes()
@@ -37,6 +39,11 @@ pub(crate) fn listed(account: AccountId, region: &Region, id: KmsKeyId) -> Vec<u
 /// All keys of an account in a region.
 pub(crate) fn listed_in(account: AccountId, region: &Region) -> Vec<u8> {
     format!("l/{account}/{region}/").into_bytes()
+}
+
+/// The keys of an account in a region whose ids begin so.
+pub(crate) fn listed_from(account: AccountId, region: &Region, prefix: &str) -> Vec<u8> {
+    format!("l/{account}/{region}/{prefix}").into_bytes()
 }
 
 /// The key that an entry of [`listed_in`] is of.
