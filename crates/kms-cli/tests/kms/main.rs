@@ -56,7 +56,7 @@ impl Home {
     fn names(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.0.path()).unwrap();
         let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| !["keyring", "keyring.lock", "root.key"].contains(&name.as_str()));
+        names.retain(|name| !["audit", "keyring.lock", "root.key", "store"].contains(&name.as_str()));
         names.sort();
         names
     }
