@@ -24,6 +24,9 @@ use crate::report::Report;
 
 pub(crate) use place::{Place, create_folder};
 
+/// A store, and the root key that opens it.
+type Unlocked = (Arc<Sqlite>, SealedStore, RootKey);
+
 /// Where the keyring is and what opens it.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct KeyringArguments {
@@ -146,10 +149,16 @@ impl KeyringArguments {
         self.open_store(&place, None, report)?.map(LocalKeys::ready).transpose()
     }
 
-    /// The keys, although the audit log is not the one that the store knows: to look at it, and to take it for that.
+    /// The keyring with an audit log that the store does not know, to take it for the right one.
     pub(crate) fn local_with_any_log(&self, report: Report) -> Result<LocalKeys, Failure> {
+        self.open_store(&self.place()?, None, report)?.ok_or_else(|| self.missing())
+    }
+
+    /// The keyring without its audit log, to look at what is there.
+    pub(crate) fn local_unrecorded(&self, report: Report) -> Result<LocalKeys, Failure> {
         let place = self.place()?;
-        self.open_store(&place, None, report)?.ok_or_else(|| self.missing())
+        let (engine, store, root) = self.unlock(&place, None, report)?.ok_or_else(|| self.missing())?;
+        LocalKeys::unrecorded(place, engine, store, &root)
     }
 
     fn missing(&self) -> Failure {
@@ -177,6 +186,12 @@ impl KeyringArguments {
 
     /// The keys in the store, if it is there. `known`: a root key that is at hand already.
     fn open_store(&self, place: &Place, known: Option<&RootKey>, report: Report) -> Result<Option<LocalKeys>, Failure> {
+        let Some((engine, store, root)) = self.unlock(place, known, report)? else { return Ok(None) };
+        LocalKeys::new(place.clone(), engine, store, &root).map(Some)
+    }
+
+    /// The store, if it is there, and its root key.
+    fn unlock(&self, place: &Place, known: Option<&RootKey>, report: Report) -> Result<Option<Unlocked>, Failure> {
         if !place.database().exists() {
             return Ok(None);
         }
@@ -189,7 +204,7 @@ impl KeyringArguments {
             None => self.known_root(&info, place, report)?,
         };
         let store = SealedStore::open(engine.clone(), root.key())?;
-        LocalKeys::new(place.clone(), engine, store, &root).map(Some)
+        Ok(Some((engine, store, root)))
     }
 
     fn create_store(&self, place: &Place, root: &RootKey) -> Result<LocalKeys, Failure> {

@@ -34,7 +34,7 @@ struct Seen {
 
 impl Service {
     /// Does what is due: deletes keys whose time is over, rotates, deletes imported material that has expired, and keeps
-    /// what was counted. To be called every few minutes. Doing it twice, or on several servers at once, does no harm.
+    /// what was counted and how far the audit log goes. To be called every few minutes. Doing it twice, or on several servers at once, does no harm.
     ///
     /// Nothing is deleted that was not seen to be due before, a [grace](crate::ServiceBuilder::deletion_grace) ago.
     ///
@@ -46,6 +46,7 @@ impl Service {
         let now = service.clock.now();
         see(service, now)?;
         service.keep_usage()?;
+        service.keep_anchor()?;
         let mut done = Done::default();
         let mut after = None::<Vec<u8>>;
         loop {

@@ -24,7 +24,6 @@ use serde::de::DeserializeOwned;
 
 use crate::store::{Guard, Outcome, Revision, Store, Transaction, Write};
 
-mod anchor;
 mod header;
 mod records;
 
@@ -170,7 +169,7 @@ impl SealedStore {
         Ok(plaintext)
     }
 
-    fn read<T: DeserializeOwned>(&self, place: &[u8], value: &[u8]) -> Result<T, Error> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, place: &[u8], value: &[u8]) -> Result<T, Error> {
         let plaintext = self.unseal(place, value)?;
         serde_json::from_slice(plaintext.expose()).map_err(|error| {
             Error::malformed(format!("the record {} was written by another version: {error}", place.escape_ascii()))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use kms_core::{Backend, Error, KeyId, KeySpec, KeyUsage, MaterialId, SystemRandom};
 
+use crate::anchor;
 use crate::api::{KeyState, Operation, OriginType};
 use crate::audit::Log;
 use crate::backends::Home;
@@ -173,12 +174,16 @@ impl ServiceBuilder {
     /// The service.
     ///
     /// # Errors
-    /// `InvalidInput` without a region; the backend's faults.
+    /// `InvalidInput` without a region; `Malformed` if the audit log ends before what the store has seen of it; the
+    /// backend's and the store's faults.
     pub fn build(self) -> Result<Service, Error> {
         if self.regions.is_empty() {
             return Err(Error::invalid_input("a service has at least one region"));
         }
         self.home.health()?;
+        if let Some(log) = &self.audit {
+            anchor::check(&self.store, log)?;
+        }
         Ok(Service {
             inner: Arc::new(Inner {
                 store: self.store,

@@ -32,6 +32,9 @@ const CACHED: usize = 64;
 /// The length from which on a segment of the audit log is followed by another, in bytes. The last is read whole whenever
 /// the log is opened, and each command opens it.
 const SEGMENT: u64 = 1 << 20;
+/// What to do about an audit log that is cut off, damaged, or another one.
+const NOT_THE_LOG: &str = "No key is used without a record. `kms audit verify` says what is wrong; if the log is lost, move what is left of\n\
+     the folder away, and `kms audit restart` begins a new one.";
 /// How much room is kept for records on a full disk, in bytes.
 const RESERVE: u64 = 1 << 20;
 
@@ -41,20 +44,35 @@ pub(crate) struct LocalKeys {
     pub(crate) caller: Caller,
     pub(crate) place: Place,
     pub(crate) engine: Arc<Sqlite>,
-    log: Arc<Log>,
-    /// Where the log ended when it was opened.
-    opened_at: Head,
+    pub(crate) backend: Arc<SealedBackend>,
+    /// The audit log, and where it ended when it was opened.
+    log: Option<(Arc<Log>, Head)>,
     /// Signs the log.
     signer: Key,
 }
 
 impl LocalKeys {
-    /// The service over a store, with its audit log; does what is due.
-    pub(crate) fn new(
+    /// The service over a store, with its audit log.
+    pub(crate) fn new(place: Place, engine: Arc<Sqlite>, store: SealedStore, root: &RootKey) -> Result<Self, Failure> {
+        Self::with(place, engine, store, root, true)
+    }
+
+    /// The same without its audit log, to look at the store, or at a log that does not open. Asks the service nothing.
+    pub(crate) fn unrecorded(
         place: Place,
         engine: Arc<Sqlite>,
         store: SealedStore,
         root: &RootKey,
+    ) -> Result<Self, Failure> {
+        Self::with(place, engine, store, root, false)
+    }
+
+    fn with(
+        place: Place,
+        engine: Arc<Sqlite>,
+        store: SealedStore,
+        root: &RootKey,
+        records: bool,
     ) -> Result<Self, Failure> {
         let backend = Arc::new(SealedBackend::new(root.key().clone(), store.records(), SystemRandom)?);
         let signer = Key::new(backend.create(
@@ -63,65 +81,47 @@ impl LocalKeys {
             KeyUsage::SignVerify,
             &Call::default(),
         )?);
-        let options = Options::new(store.header().id.to_string())
-            .with_signer(signer.clone())
-            .with_segment_len(SEGMENT)
-            .with_reserve(RESERVE);
-        let about = |error: Error| {
-            Failure::from(error)
-                .about(place.audit.display())
-                .hint("No key is used without a record. `kms audit verify` says what is wrong with the log.")
-        };
-        let log = Arc::new(Log::open(&place.audit, options).map_err(about)?);
-        let opened_at = log.head();
+        let about = |error: Error| Failure::from(error).about(place.audit.display()).hint(NOT_THE_LOG);
         let region: Region = REGION.parse()?;
-        let service = ServiceBuilder::new(store, backend)
+        let mut builder = ServiceBuilder::new(store.clone(), backend.clone())
             .regions([region.clone()])
             .cached_keys(CACHED)
-            .quotas(Quotas::unlimited())
-            .audit(log.clone())
-            .build()?;
+            .quotas(Quotas::unlimited());
+        let mut log = None;
+        if records {
+            let options = Options::new(store.header().id.to_string())
+                .with_signer(signer.clone())
+                .with_segment_len(SEGMENT)
+                .with_reserve(RESERVE);
+            let opened = Arc::new(Log::open(&place.audit, options).map_err(about)?);
+            let head = opened.head();
+            builder = builder.audit(opened.clone());
+            log = Some((opened, head));
+        }
+        let service = builder.build().map_err(about)?;
         let mut caller = Caller::root(AccountId::LOCAL, region);
         caller.user_agent = Some(concat!("kms/", env!("CARGO_PKG_VERSION")).into());
-        Ok(Self { service, caller, place, engine, log, opened_at, signer })
+        Ok(Self { service, caller, place, engine, backend, log, signer })
     }
 
-    /// That the audit log is the one that the store knows, and not cut off; then what is due: deletions, rotations.
+    /// That the audit log is one that the store knows; then what is due: deletions, rotations.
     pub(crate) fn ready(self) -> Result<Self, Failure> {
-        self.check_log()?;
+        let known = self.service.audit_anchors()?;
+        let here = self.log.as_ref().map(|(_, head)| head.log);
+        if !known.is_empty() && !known.iter().any(|kept| Some(kept.log) == here) {
+            return Err(Failure::new(Status::Refused, "the audit log is not the one that the store knows")
+                .about(self.place.audit.display())
+                .hint(NOT_THE_LOG));
+        }
         if self.service.is_due()? {
             self.service.run_due()?;
         }
         Ok(self)
     }
 
-    /// That the log goes on from where the store last saw it.
-    fn check_log(&self) -> Result<(), Failure> {
-        let Some(kept) = self.service.store().audit_head()? else { return Ok(()) };
-        let what = if kept.log != self.opened_at.log {
-            "is not the log that the store knows"
-        } else if kept.sequence > self.opened_at.sequence {
-            "was cut off"
-        } else {
-            return Ok(());
-        };
-        Err(Failure::new(Status::Refused, format!("the audit log {what}"))
-            .about(self.place.audit.display())
-            .hint(
-                "No key is used without a record. Put the folder back; if it is lost, `kms audit restart` goes on with\n\
-                 what there is.",
-            ))
-    }
-
     /// Takes the log for the right one from now on.
-    pub(crate) fn accept_log(&self) -> Result<Head, Failure> {
-        self.service.store().replace_audit_head(self.opened_at)?;
-        Ok(self.opened_at)
-    }
-
-    /// The newest record of the log.
-    pub(crate) fn log_head(&self) -> Head {
-        self.log.head()
+    pub(crate) fn accept_log(&self) -> Result<(), Failure> {
+        Ok(self.service.keep_audit_anchor()?)
     }
 
     /// The public half of the key that signs the log.
@@ -129,9 +129,9 @@ impl LocalKeys {
         Ok(self.signer.public_key()?)
     }
 
-    /// Key material in the store that is of no key: what signs the log.
-    pub(crate) fn spare(&self) -> MaterialId {
-        signer_id(self.service.store())
+    /// The id of the key material in the store that is of no KMS key: what signs the log.
+    pub(crate) fn signer_id(&self) -> KeyId {
+        signer_id(self.service.store()).key
     }
 
     /// Asks the service.
@@ -342,11 +342,11 @@ impl LocalKeys {
 /// What was counted is kept, and how far the log came, so that an end that is cut off later is noticed.
 impl Drop for LocalKeys {
     fn drop(&mut self) {
-        // What cannot be kept now is counted less, and a cut end found by an anchor only: no reason to fail what is done.
-        let _counted = self.service.keep_usage();
-        let head = self.log.head();
-        if head != self.opened_at {
-            let _kept = self.service.store().keep_audit_head(head);
+        let Some((log, opened_at)) = &self.log else { return };
+        if log.head() != *opened_at {
+            // What cannot be kept is counted less, and a cut end noticed less: no reason to fail what is done.
+            let _counted = self.service.keep_usage();
+            let _noted = self.service.keep_audit_anchor();
         }
     }
 }

@@ -2,5 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
+mod anchor;
+mod check;
 mod desk;
 mod lifecycle;
