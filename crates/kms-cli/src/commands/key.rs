@@ -1,6 +1,13 @@
 //! `kms key`: the keys of the keyring, or of an HSM.
 
+mod alias;
 mod describe;
+mod grant;
+mod into_key;
+mod policy;
+mod rotation;
+mod state;
+mod tags;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -21,7 +28,7 @@ use crate::report;
 /// The longest key file that is imported, in bytes.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
-/// Make, list, import and delete keys
+/// Make, list, use and delete keys
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     Create(Create),
@@ -29,7 +36,23 @@ pub(crate) enum KeyCommand {
     Show(Show),
     Import(Import),
     PublicKey(PublicKeyCommand),
+    Enable(state::Enable),
+    Disable(state::Disable),
+    #[command(visible_alias = "schedule-deletion")]
     Delete(Delete),
+    CancelDeletion(state::CancelDeletion),
+    Description(state::Description),
+    Rotate(rotation::Rotate),
+    Rotation(rotation::Rotation),
+    DeleteMaterial(into_key::DeleteMaterial),
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
+    #[command(subcommand)]
+    Alias(alias::AliasCommand),
+    Tag(tags::TagKey),
+    Untag(tags::UntagKey),
 }
 
 /// What a new key is called.
@@ -62,6 +85,10 @@ pub(crate) struct Create {
     #[arg(long, value_name = "SPEC", default_value_t = KeySpec::SymmetricDefault)]
     spec: KeySpec,
 
+    /// Without material: `kms key import FILE --into KEY` brings it in, and may say until when it is valid
+    #[arg(long)]
+    external: bool,
+
     #[command(flatten)]
     new: Naming,
 }
@@ -91,6 +118,9 @@ pub(crate) struct Import {
     /// Type and size; needed for raw bytes only
     #[arg(long, value_name = "SPEC")]
     spec: Option<KeySpec>,
+
+    #[command(flatten)]
+    into: into_key::Into,
 
     #[command(flatten)]
     new: Naming,
@@ -148,7 +178,19 @@ impl KeyCommand {
             Self::Show(command) => command.run(common),
             Self::Import(command) => command.run(common),
             Self::PublicKey(command) => command.run(common),
+            Self::Enable(command) => command.run(common),
+            Self::Disable(command) => command.run(common),
             Self::Delete(command) => command.run(common),
+            Self::CancelDeletion(command) => command.run(common),
+            Self::Description(command) => command.run(common),
+            Self::Rotate(command) => command.run(common),
+            Self::Rotation(command) => command.run(common),
+            Self::DeleteMaterial(command) => command.run(common),
+            Self::Policy(command) => command.run(common),
+            Self::Grant(command) => command.run(common),
+            Self::Alias(command) => command.run(common),
+            Self::Tag(command) => command.run(common),
+            Self::Untag(command) => command.run(common),
         }
     }
 }
@@ -159,7 +201,7 @@ impl Naming {
     }
 
     /// Makes a key, or brings it in, and shows it.
-    fn add(&self, common: &Common, spec: KeySpec, material: Option<KeyMaterial>) -> Result<(), Failure> {
+    fn add(&self, common: &Common, spec: KeySpec, material: Option<KeyMaterial>, external: bool) -> Result<(), Failure> {
         if self.token_object && common.keyring.hsm.backend()?.is_none() {
             return Err(Failure::usage("--token-object is for keys in an HSM")
                 .hint("Name the HSM with --backend 'pkcs11:token=NAME?…', or in KMS_BACKEND."));
@@ -170,7 +212,7 @@ impl Naming {
             alias: self.alias.clone(),
             description: self.description.clone(),
             token_object: self.token_object,
-            external: false,
+            external,
         };
         let entry = common.keyring.open_or_create(common.report)?.add(&new, material)?;
         common.report.result(&text(&entry), || to_json(&entry, None))
@@ -179,7 +221,10 @@ impl Naming {
 
 impl Create {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        self.new.add(common, self.spec, None)
+        if self.external && common.keyring.hsm.backend()?.is_some() {
+            return Err(Failure::usage("--external is for keys in a keyring"));
+        }
+        self.new.add(common, self.spec, None, self.external)
     }
 }
 
@@ -217,6 +262,9 @@ impl Import {
     fn run(self, common: &Common) -> Result<(), Failure> {
         let name = self.file.display().to_string();
         let bytes = Input::open(&self.file)?.read_small(MAX_KEY_FILE)?;
+        if self.into.key.is_some() {
+            return self.into.run(common, &bytes).map_err(|failure| failure.about(&name));
+        }
         let is_raw = self.spec.is_some_and(|spec| spec.material_len().is_some());
         let material = match as_pem(&bytes) {
             Some(pem) if !is_raw => KeyMaterial::from_pem(pem).map_err(|e| Failure::from(e).about(&name))?,
@@ -232,7 +280,7 @@ impl Import {
                 )
             })?,
         };
-        self.new.add(common, spec, Some(material)).map_err(|failure| failure.about(&name))
+        self.new.add(common, spec, Some(material), false).map_err(|failure| failure.about(&name))
     }
 }
 
