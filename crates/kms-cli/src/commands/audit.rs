@@ -83,7 +83,8 @@ pub(crate) struct Restart {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    let time = humantime::parse_rfc3339_weak(text).map_err(|error| format!("{error}; a time is 2026-11-25T10:00:00Z"))?;
+    let time =
+        humantime::parse_rfc3339_weak(text).map_err(|error| format!("{error}; a time is 2026-11-25T10:00:00Z"))?;
     Ok(time.into())
 }
 

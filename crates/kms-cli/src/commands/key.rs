@@ -201,7 +201,13 @@ impl Naming {
     }
 
     /// Makes a key, or brings it in, and shows it.
-    fn add(&self, common: &Common, spec: KeySpec, material: Option<KeyMaterial>, external: bool) -> Result<(), Failure> {
+    fn add(
+        &self,
+        common: &Common,
+        spec: KeySpec,
+        material: Option<KeyMaterial>,
+        external: bool,
+    ) -> Result<(), Failure> {
         if self.token_object && common.keyring.hsm.backend()?.is_none() {
             return Err(Failure::usage("--token-object is for keys in an HSM")
                 .hint("Name the HSM with --backend 'pkcs11:token=NAME?…', or in KMS_BACKEND."));
@@ -306,11 +312,13 @@ impl Delete {
         let entry = keys.find(&self.key)?;
         if !self.yes {
             let date = format!("in {} days, unless `kms key cancel-deletion` calls it off", self.days);
-            confirm(&entry, &format!("It does nothing from now on. Everything encrypted under it will be lost {date}."))?;
+            confirm(
+                &entry,
+                &format!("It does nothing from now on. Everything encrypted under it will be lost {date}."),
+            )?;
         }
         let id = entry.id.to_string();
-        let request =
-            ScheduleKeyDeletionRequest { key_id: id.clone().into(), pending_window_in_days: Some(self.days) };
+        let request = ScheduleKeyDeletionRequest { key_id: id.clone().into(), pending_window_in_days: Some(self.days) };
         let answer = keys.ask(&request)?;
         let date = answer.deletion_date.map(|date| date.to_string()).unwrap_or_default();
         common.report.done(&format!("{id} will be deleted on {date}; `kms key cancel-deletion` calls it off"));

@@ -95,8 +95,7 @@ impl Simulate {
     }
 
     fn run(&self, common: &Common) -> Result<(), Failure> {
-        let action =
-            if self.action.contains(':') { self.action.clone() } else { format!("kms:{}", self.action) };
+        let action = if self.action.contains(':') { self.action.clone() } else { format!("kms:{}", self.action) };
         let (resource, key_policy) = self.resource(common)?;
         let identity = self.identity_policy.iter().map(|path| read(PolicyKind::Identity, path).map(Arc::new));
         let identity = identity.collect::<Result<Vec<_>, _>>()?;

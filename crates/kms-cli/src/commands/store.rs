@@ -67,7 +67,9 @@ impl Backup {
         let keys = common.keyring.local(common.report)?;
         keys.engine.backup(&self.file).map_err(|error| exists(&self.file, error))?;
         common.report.done(&format!("{} -> {}", keys.place.store.display(), self.file.display()));
-        common.report.record(|| json!({ "Store": keys.place.store.to_string_lossy(), "Backup": self.file.to_string_lossy() }))
+        common
+            .report
+            .record(|| json!({ "Store": keys.place.store.to_string_lossy(), "Backup": self.file.to_string_lossy() }))
     }
 }
 
@@ -83,19 +85,28 @@ impl Restore {
     fn run(&self, common: &Common) -> Result<(), Failure> {
         let place = common.keyring.place()?;
         if place.old.exists() {
-            return Err(Failure::new(Status::Exists, "there is a keyring file, whose keys would be moved into the store")
-                .about(place.old.display())
-                .hint("Move it away first, or restore to another place with --keyring PATH."));
+            return Err(Failure::new(
+                Status::Exists,
+                "there is a keyring file, whose keys would be moved into the store",
+            )
+            .about(place.old.display())
+            .hint("Move it away first, or restore to another place with --keyring PATH."));
         }
         std::fs::metadata(&self.file).map_err(|error| Failure::from(error).about(self.file.display()))?;
         let _others_wait = place.lock()?;
         sqlite::restore(&self.file, &place.database()).map_err(|error| {
             let path = place.database();
-            if path.exists() { exists(&path, error) } else { Failure::from(error).of_input().about(self.file.display()) }
+            if path.exists() {
+                exists(&path, error)
+            } else {
+                Failure::from(error).of_input().about(self.file.display())
+            }
         })?;
         common.report.done(&format!("{} -> {}", self.file.display(), place.store.display()));
         common.report.notice("The root key and the audit log are not in a backup: put them back as well.");
-        common.report.record(|| json!({ "Backup": self.file.to_string_lossy(), "Store": place.store.to_string_lossy() }))
+        common
+            .report
+            .record(|| json!({ "Backup": self.file.to_string_lossy(), "Store": place.store.to_string_lossy() }))
     }
 }
 

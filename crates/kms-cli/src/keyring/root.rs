@@ -48,8 +48,7 @@ impl KeyringArguments {
             RootKind::KeyFile => {
                 let path = self.root_key_path(&place.old);
                 let hint = "If the file is elsewhere, name it with --root-key FILE, or in KMS_ROOT_KEY.";
-                RootKey::open_key_file(&path)
-                    .map_err(|error| Failure::hinting(error, ErrorKind::KeyUnavailable, hint))
+                RootKey::open_key_file(&path).map_err(|error| Failure::hinting(error, ErrorKind::KeyUnavailable, hint))
             }
             RootKind::Passphrase { .. } => {
                 let passphrase = match &self.passphrase_file {

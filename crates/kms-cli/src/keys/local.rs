@@ -202,9 +202,7 @@ fn signer_id(store: &SealedStore) -> MaterialId {
 }
 
 fn entry(key: Known) -> Entry {
-    let at = |generation: &u32| {
-        SealedBackend::locator(MaterialId { key: key.id.id(), generation: *generation })
-    };
+    let at = |generation: &u32| SealedBackend::locator(MaterialId { key: key.id.id(), generation: *generation });
     let data = &key.metadata;
     Entry {
         id: key.id.id(),
@@ -252,7 +250,9 @@ impl Keys for LocalKeys {
         if let Some(found) = self.called(&alias(name))? {
             return Ok(found);
         }
-        if looks_like_id(name) && let Some(found) = self.beginning(name)? {
+        if looks_like_id(name)
+            && let Some(found) = self.beginning(name)?
+        {
             return Ok(found);
         }
         Err(Failure::new(Status::Key, format!("{} has no key {name:?}", self.place())).hint(LIST_HINT))
@@ -330,7 +330,8 @@ impl LocalKeys {
     /// Schedules the deletion, which a policy may deny, and does not wait for it.
     fn delete_at_once(&self, id: KeyId) -> Result<(), Failure> {
         let known = self.known(id)?;
-        let pending = known.and_then(|known| known.metadata.key_state) == Some(kms_service::api::KeyState::PendingDeletion);
+        let pending =
+            known.and_then(|known| known.metadata.key_state) == Some(kms_service::api::KeyState::PendingDeletion);
         if !pending {
             let key_id = id.to_string().into();
             self.ask(&ScheduleKeyDeletionRequest { key_id, pending_window_in_days: Some(7) })?;

@@ -1,7 +1,9 @@
 //! A symmetric key of the service as a master key: each of its operations is a request, with its policy, its state and its
 //! record in the audit log.
 
-use kms_core::{Call, CiphertextBlob, EncryptionContext, Error, KeyInfo, MasterKey, RandomSource, Secret, SystemRandom};
+use kms_core::{
+    Call, CiphertextBlob, EncryptionContext, Error, KeyInfo, MasterKey, RandomSource, Secret, SystemRandom,
+};
 use kms_service::api::{DecryptRequest, EncryptRequest, GenerateDataKeyRequest};
 use kms_service::{Caller, KmsError, Perform, Service};
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod audit;
 mod desk;
 mod files;
 mod first_use;
@@ -9,8 +10,11 @@ mod hostile;
 mod hsm;
 mod hsm_root;
 mod keys;
+mod life;
+mod moving;
 mod pages;
 mod signals;
+mod store;
 mod streams;
 
 use std::path::{Path, PathBuf};

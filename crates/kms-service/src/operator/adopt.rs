@@ -156,7 +156,8 @@ impl Service {
     /// `false`: it is there.
     fn add_adopted(&self, mut record: KeyRecord, key: Adopted) -> Result<bool, KmsError> {
         let service = &*self.inner;
-        if is_there(service.store.get(&crate::place::key(&record.region, key.id))?.map(|found| found.record), &record)? {
+        if is_there(service.store.get(&crate::place::key(&record.region, key.id))?.map(|found| found.record), &record)?
+        {
             return Ok(false);
         }
         // Before the record, as for a key that is made: material without a record is nothing.

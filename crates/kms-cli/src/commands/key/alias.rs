@@ -1,7 +1,9 @@
 //! `kms key alias`: the names of keys.
 
 use clap::{Args, Subcommand};
-use kms_service::api::{AliasListEntry, CreateAliasRequest, DeleteAliasRequest, ListAliasesRequest, UpdateAliasRequest};
+use kms_service::api::{
+    AliasListEntry, CreateAliasRequest, DeleteAliasRequest, ListAliasesRequest, UpdateAliasRequest,
+};
 use serde_json::json;
 
 use super::super::Common;
@@ -103,8 +105,10 @@ fn list(common: &Common) -> Result<(), Failure> {
         }
     }
     let mut rows = vec![["ALIAS", "KEY ID"].map(String::from).to_vec()];
-    rows.extend(aliases.iter().map(|one| {
-        vec![report::printable(&one.alias_name), one.target_key_id.clone().unwrap_or_else(|| "-".into())]
-    }));
+    rows.extend(
+        aliases.iter().map(|one| {
+            vec![report::printable(&one.alias_name), one.target_key_id.clone().unwrap_or_else(|| "-".into())]
+        }),
+    );
     common.report.result(&report::table(&rows), || aliases.iter().map(to_json).collect())
 }

@@ -1,11 +1,11 @@
 //! `kms key grant`: what a key lets others do, beside its policy.
 
 use clap::{Args, Subcommand};
+use kms_service::Perform;
 use kms_service::api::{
     CreateGrantRequest, Enumeration, GrantConstraints, GrantListEntry, GrantOperation, ListGrantsRequest, Named,
     RetireGrantRequest, RevokeGrantRequest,
 };
-use kms_service::Perform;
 use serde_json::json;
 
 use super::super::Common;

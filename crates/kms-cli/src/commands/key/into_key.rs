@@ -42,7 +42,8 @@ pub(crate) struct DeleteMaterial {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    let time = humantime::parse_rfc3339_weak(text).map_err(|error| format!("{error}; a time is 2027-01-01T00:00:00Z"))?;
+    let time =
+        humantime::parse_rfc3339_weak(text).map_err(|error| format!("{error}; a time is 2027-01-01T00:00:00Z"))?;
     Ok(time.into())
 }
 
@@ -62,8 +63,7 @@ impl Into {
             _ => Secret::copy_from(bytes),
         };
         // RSA-OAEP with SHA-256 holds 190 bytes under 2,048 bits, fewer than the PKCS#8 of a P-521 key has.
-        let wrapping =
-            if spec == KeySpec::EccNistP521 { WrappingKeySpec::Rsa3072 } else { WrappingKeySpec::Rsa2048 };
+        let wrapping = if spec == KeySpec::EccNistP521 { WrappingKeySpec::Rsa3072 } else { WrappingKeySpec::Rsa2048 };
         let parameters = about.ask(&GetParametersForImportRequest {
             key_id: about.id().into(),
             wrapping_algorithm: AlgorithmSpec::RsaesOaepSha256.into(),
