@@ -90,7 +90,7 @@ impl Service {
     /// of `caller`, who has to be allowed to `kms:CreateKey`, with the default policy. Answers whether it is new: a key
     /// that is there already stays as it is, but for aliases that it has not yet. So after a crash the same is asked again.
     ///
-    /// Recorded as `AdoptKey`, an event of the service.
+    /// Recorded as `AdoptKey`, an event of the service, before the key can be used.
     ///
     /// # Errors
     /// `ValidationException` if the parts do not fit together or the material is not of the spec;
@@ -147,9 +147,6 @@ impl Service {
         for some in aliases.chunks(ALIASES_AT_ONCE) {
             service.edit(|edit| name(edit, &record, some, step.now))?;
         }
-        if is_new {
-            trail::record_own(service, "AdoptKey", &record, step.now)?;
-        }
         Ok(is_new)
     }
 
@@ -184,6 +181,8 @@ impl Service {
                 }),
             });
         }
+        // Before the key is there: asked again after a crash, nothing would be recorded.
+        trail::record_own(service, "AdoptKey", &record, service.clock.now())?;
         let most = service.limits.keys;
         service.edit(|edit| {
             if is_there(edit.key(&record.region, key.id)?.map(|found| found.record), &record)? {

@@ -6,3 +6,4 @@ mod anchor;
 mod check;
 mod desk;
 mod lifecycle;
+mod operator;
