@@ -218,11 +218,12 @@ impl Lookup {
 }
 
 fn row(entry: &Entry, event: &Value) -> Vec<String> {
-    let text = |value: &Value| printable(value.as_str().unwrap_or("-"));
-    let result = event["errorCode"].as_str().map_or_else(|| "success".into(), printable);
-    let arn = text(&event["resources"][0]["ARN"]);
+    let member = |path: &str| event.pointer(path).and_then(Value::as_str).map(printable);
+    let result = member("/errorCode").unwrap_or_else(|| "success".into());
+    let operation = member("/eventName").unwrap_or_else(|| "-".into());
+    let arn = member("/resources/0/ARN").unwrap_or_else(|| "-".into());
     let key = arn.rsplit('/').next().unwrap_or_default().to_owned();
-    vec![entry.sequence.to_string(), entry.time.to_string(), text(&event["eventName"]), result, key]
+    vec![entry.sequence.to_string(), entry.time.to_string(), operation, result, key]
 }
 
 impl Restart {

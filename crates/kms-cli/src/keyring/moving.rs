@@ -41,6 +41,8 @@ impl KeyringArguments {
             Some(keys) => keys,
             None => self.create_store(place, &root)?,
         };
+        // What is taken in is recorded: not in a log that the store does not know.
+        let keys = keys.ready()?;
         let mut moved = 0_usize;
         for record in keyring.records() {
             let id = record.id;
