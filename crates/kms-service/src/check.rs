@@ -236,7 +236,7 @@ impl Check<'_> {
     fn rest(&mut self) -> Result<(), Error> {
         self.each(b"u/", |_, _, _: UsageRecord| Ok(()))?;
         self.each(place::AUDIT_LOGS, |_, _, _: String| Ok(()))?;
-        for prefix in [b"c/".as_slice(), b"b/", b"d/", b"n/", b"r/"] {
+        for prefix in [b"c/".as_slice(), b"b/", b"d/", b"h/", b"n/", b"r/"] {
             self.each(prefix, |_, _, _: serde_json::Value| Ok(()))?;
         }
         Ok(())

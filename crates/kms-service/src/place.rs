@@ -16,6 +16,7 @@
 //! | `b/MONTH/ACCOUNT/REGION/KEY` | what is to be billed for a key in a month |
 //! | `d/TIME/KIND/REGION/KEY` | something that is due |
 //! | `c/ACCOUNT/REGION/STORE` | a custom key store |
+//! | `h/HSM` | the custom key store that is in front of an HSM |
 //! | `q/ACCOUNT/REGION` | how many keys and custom key stores an account has |
 
 use kms_core::primitives::hash::hash;
@@ -128,6 +129,11 @@ pub(crate) fn due(at: Timestamp, kind: &str, region: &Region, id: KeyId) -> Vec<
 
 pub(crate) fn custom_key_store(account: AccountId, region: &Region, id: &str) -> Vec<u8> {
     format!("c/{account}/{region}/{id}").into_bytes()
+}
+
+/// `cluster` as the operator calls it.
+pub(crate) fn cluster(cluster: &str) -> Vec<u8> {
+    format!("h/{cluster}").into_bytes()
 }
 
 /// All custom key stores of an account in a region.

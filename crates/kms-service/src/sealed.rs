@@ -159,7 +159,8 @@ impl SealedStore {
         };
         let (&version, rest) = value.split_first().ok_or_else(damaged)?;
         if version != VERSION {
-            return Err(Error::unsupported("the record was written by a newer version"));
+            let place = place.escape_ascii();
+            return Err(Error::malformed(format!("the record {place} was written by a newer version")));
         }
         let (nonce, rest) = rest.split_at_checked(NONCE).ok_or_else(damaged)?;
         let (body, tag) = rest.split_last_chunk::<TAG>().ok_or_else(damaged)?;

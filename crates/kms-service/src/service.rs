@@ -47,7 +47,50 @@ pub(crate) struct Inner {
     pub(crate) regions: BTreeSet<Region>,
     pub(crate) limits: Limits,
     pub(crate) deletion_grace: Duration,
+    /// The services that have default keys, `alias/aws/SERVICE`.
+    pub(crate) default_keys: BTreeSet<String>,
 }
+
+/// The services of AWS that encrypt under a default key.
+const AWS_SERVICES: &[&str] = &[
+    "acm",
+    "aps",
+    "backup",
+    "cloud9",
+    "codebuild",
+    "codecommit",
+    "connect",
+    "dms",
+    "docdb",
+    "dynamodb",
+    "ebs",
+    "ecr",
+    "es",
+    "elasticfilesystem",
+    "fsx",
+    "glue",
+    "kinesis",
+    "kinesisvideo",
+    "kms",
+    "lambda",
+    "lex",
+    "lightsail",
+    "logs",
+    "neptune",
+    "rds",
+    "redshift",
+    "s3",
+    "sagemaker",
+    "secretsmanager",
+    "ses",
+    "sns",
+    "sqs",
+    "ssm",
+    "timestream",
+    "workmail",
+    "workspaces",
+    "xray",
+];
 
 /// Resource quotas. The defaults are those of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +135,7 @@ pub struct ServiceBuilder {
     regions: BTreeSet<Region>,
     limits: Limits,
     deletion_grace: Duration,
+    default_keys: BTreeSet<String>,
 }
 
 impl ServiceBuilder {
@@ -110,6 +154,7 @@ impl ServiceBuilder {
             regions: BTreeSet::new(),
             limits: Limits::default(),
             deletion_grace: Duration::from_secs(24 * 3600),
+            default_keys: AWS_SERVICES.iter().map(|&name| name.to_owned()).collect(),
         }
     }
 
@@ -171,6 +216,14 @@ impl ServiceBuilder {
         self
     }
 
+    /// The services that have default keys: `alias/aws/SERVICE` is made in an account and region when it is first used
+    /// there. Default: the services of AWS that have one.
+    #[must_use]
+    pub fn default_keys<S: Into<String>>(mut self, services: impl IntoIterator<Item = S>) -> Self {
+        self.default_keys = services.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The service.
     ///
     /// # Errors
@@ -198,6 +251,7 @@ impl ServiceBuilder {
                 regions: self.regions,
                 limits: self.limits,
                 deletion_grace: self.deletion_grace,
+                default_keys: self.default_keys,
             }),
         })
     }

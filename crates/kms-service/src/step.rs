@@ -148,8 +148,11 @@ impl<'a> Step<'a> {
         if let Some(target) = self.service.alias(account, region, alias)? {
             return Ok(target);
         }
-        if alias.is_reserved() && account == self.caller.account() {
+        let service = alias.as_str().strip_prefix(AliasName::RESERVED).unwrap_or_default();
+        let has_default = self.service.default_keys.contains(service);
+        if has_default && self.caller.principal.account_id() == Some(account) {
             // The service's own keys are made when they are first used.
+            self.count(Class::Operation(Operation::CreateKey), None)?;
             return self.service.make_aws_managed(account, region, alias, self.now);
         }
         let arn = Arn::new(region.clone(), account, Resource::Alias(alias.clone()));
