@@ -1,5 +1,7 @@
 //! The arguments, and where each command goes.
 
+mod asking;
+mod audit;
 mod data_key;
 mod decrypt;
 mod encrypt;
@@ -7,7 +9,10 @@ mod hsm;
 mod inspect;
 mod key;
 mod pages;
+mod policy;
 mod sign;
+mod store;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -50,6 +55,13 @@ enum Command {
     #[command(subcommand)]
     Key(key::KeyCommand),
     #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+    Usage(usage::Usage),
+    #[command(subcommand)]
     Hsm(hsm::HsmCommand),
     GenerateDataKey(data_key::GenerateDataKey),
     Sign(sign::Sign),
@@ -66,6 +78,10 @@ impl Arguments {
             Command::Decrypt(command) => command.run(common),
             Command::Inspect(command) => command.run(common),
             Command::Key(command) => command.run(common),
+            Command::Policy(command) => command.run(common),
+            Command::Audit(command) => command.run(common),
+            Command::Store(command) => command.run(common),
+            Command::Usage(command) => command.run(common),
             Command::Hsm(command) => command.run(common),
             Command::GenerateDataKey(command) => command.run(common),
             Command::Sign(command) => command.run(common),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use kms_core::{Error, ErrorKind};
+use kms_service::{Exception, KmsError};
 
 use crate::report::printable;
 
@@ -32,7 +33,7 @@ Exit status:
   1    a file, a pipe or the system failed
   2    the arguments are wrong
   3    the input was refused: damaged, forged, cut off, or bound to another context
-  4    no key for this: it is not there, or the keyring or the HSM cannot be opened
+  4    no key for this: it is not there, its state or policy forbids it, or the keyring or the HSM cannot be opened
   5    the output exists already (--force replaces it)
   130  interrupted";
 
@@ -143,6 +144,57 @@ impl From<Error> for Failure {
         }
         Self::new(status, message)
     }
+}
+
+/// What a request was answered with.
+impl From<KmsError> for Failure {
+    fn from(error: KmsError) -> Self {
+        use Exception as E;
+        let status = match error.exception() {
+            E::NotFound
+            | E::AccessDenied
+            | E::Disabled
+            | E::KMSInvalidState
+            | E::KeyUnavailable
+            | E::InvalidGrantToken => Status::Key,
+            E::InvalidCiphertext
+            | E::IncorrectKey
+            | E::IncorrectKeyMaterial
+            | E::KMSInvalidSignature
+            | E::KMSInvalidMac => Status::Refused,
+            E::KMSInternal | E::DependencyTimeout | E::Throttling => Status::Failed,
+            _ => Status::Usage,
+        };
+        let message = error.message().map_or_else(|| error.exception().to_string(), str::to_owned);
+        let Some(cause) = error.cause() else { return Self::new(status, message) };
+        use std::error::Error as _;
+        let cause = match cause.source() {
+            Some(source) if !cause.to_string().contains(&source.to_string()) => format!("{cause}: {source}"),
+            _ => cause.to_string(),
+        };
+        // An exception without a text of its own says less than what lies behind it.
+        match error.message() {
+            Some(_) => Self::new(status, format!("{message} ({cause})")),
+            None => Self::new(status, cause),
+        }
+    }
+}
+
+/// The same, as what a backend says of a key: for messages, which know nothing of requests.
+pub(crate) fn backend_error(error: &KmsError) -> Error {
+    use Exception as E;
+    let kind = match error.exception() {
+        E::InvalidCiphertext => return Error::rejected(),
+        E::IncorrectKey => ErrorKind::IncorrectKey,
+        E::AccessDenied => ErrorKind::Unauthorized,
+        E::NotFound | E::Disabled | E::KMSInvalidState | E::KeyUnavailable => ErrorKind::KeyUnavailable,
+        E::InvalidKeyUsage | E::UnsupportedOperation => ErrorKind::Unsupported,
+        E::Validation => ErrorKind::InvalidInput,
+        E::DependencyTimeout | E::Throttling => ErrorKind::Busy,
+        _ => ErrorKind::Io,
+    };
+    let failure = Failure::from(error.clone());
+    Error::with_detail(kind, failure.message)
 }
 
 impl From<io::Error> for Failure {

@@ -1,28 +1,39 @@
 //! The keyring the command works with: where it is, what opens it, and how the first one comes to be.
 
 mod hsm_root;
+mod moving;
+mod place;
+mod root;
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use clap::Args;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
-use kms_core::{Call, Error, ErrorKind, Secret};
+use kms_core::{Error, MaterialId};
 use kms_pkcs11::Uri;
-use kms_soft::keyring::{Keyring, PassphraseCost, RootKey, RootKind, SealedKeyring};
+use kms_service::SealedStore;
+use kms_service::sealed::Header;
+use kms_soft::keyring::{RootInfo, RootKey};
+use kms_store::Sqlite;
 
 use crate::failure::{Failure, Status};
-use crate::hsm::{self, HsmArguments};
-use crate::input::Input;
-use crate::keys::{DEFAULT_ALIAS, Entry, Keys, LocalKeyring, NewKey, TokenKeys};
+use crate::hsm::HsmArguments;
+use crate::keys::{DEFAULT_ALIAS, Entry, Keys, LocalKeys, NewKey, TokenKeys};
 use crate::report::Report;
+
+pub(crate) use place::{Place, create_folder};
+
+/// A store, and the root key that opens it.
+type Unlocked = (Arc<Sqlite>, SealedStore, RootKey);
 
 /// Where the keyring is and what opens it.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct KeyringArguments {
-    /// The keyring file [default: keyring in your data directory, ~/.local/share/kms on Linux]
-    #[arg(long, global = true, value_name = "FILE", env = "KMS_KEYRING", hide_env_values = true)]
+    /// The keyring [default: keyring in your data directory, ~/.local/share/kms on Linux]. Its keys are in the folder
+    /// store beside it, the records of their use in audit; those of a keyring of another name in NAME.store and
+    /// NAME.audit. A file of that name, from before there was a store, is moved into it
+    #[arg(long, global = true, value_name = "PATH", env = "KMS_KEYRING", hide_env_values = true)]
     keyring: Option<PathBuf>,
 
     /// The key file that opens the keyring [default: root.key beside the keyring]
@@ -63,8 +74,13 @@ impl KeyringArguments {
         match choose_app_strategy(names) {
             Ok(strategy) => Ok(strategy.in_data_dir("keyring")),
             Err(_) => Err(Failure::usage("there is no home directory to keep a keyring in")
-                .hint("Name one with --keyring FILE, or in KMS_KEYRING.")),
+                .hint("Name one with --keyring PATH, or in KMS_KEYRING.")),
         }
+    }
+
+    /// Where the parts of the keyring are.
+    pub(crate) fn place(&self) -> Result<Place, Failure> {
+        Ok(Place::new(self.path()?))
     }
 
     fn root_key_path(&self, keyring: &Path) -> PathBuf {
@@ -78,20 +94,21 @@ impl KeyringArguments {
         Ok(Some((TokenKeys::new(self.hsm.connect(&uri)?, &folder, report), uri)))
     }
 
-    /// The keys, to use them.
+    /// The keys.
     pub(crate) fn open(&self, report: Report) -> Result<Box<dyn Keys>, Failure> {
         if let Some((keys, _)) = self.hsm_keys(report)? {
             return Ok(Box::new(keys));
         }
-        Ok(Box::new(self.open_if_there(report)?.ok_or_else(|| self.missing())?))
+        Ok(Box::new(self.local(report)?))
     }
 
-    /// The keys, to delete some.
-    pub(crate) fn open_for_writing(&self, report: Report) -> Result<Box<dyn Keys>, Failure> {
-        if let Some((keys, _)) = self.hsm_keys(report)? {
-            return Ok(Box::new(keys));
+    /// The keys of the keyring, for what only they have.
+    pub(crate) fn local(&self, report: Report) -> Result<LocalKeys, Failure> {
+        if self.hsm.backend()?.is_some() {
+            return Err(Failure::usage("this is for the keys of a keyring, not for those of an HSM")
+                .hint("Leave --backend out, and KMS_BACKEND."));
         }
-        Ok(Box::new(self.keyring_for_writing(report)?))
+        self.local_if_there(report)?.ok_or_else(|| self.missing())
     }
 
     /// The keys, to add some; a new keyring if there is none.
@@ -102,7 +119,7 @@ impl KeyringArguments {
                     .hint("Leave ;object= and ;id= out. --alias NAME --token-object makes an object called NAME."))
             }
             Some((keys, _)) => Ok(Box::new(keys)),
-            None => Ok(Box::new(self.keyring_or_new(report)?)),
+            None => Ok(Box::new(self.local_or_new(report)?)),
         }
     }
 
@@ -112,174 +129,100 @@ impl KeyringArguments {
             let key = keys.default_key(&uri)?;
             return Ok((Box::new(keys), key));
         }
-        let keyring = match self.open_if_there(report)? {
-            Some(keyring) => match keyring.find(DEFAULT_ALIAS) {
-                Ok(key) => return Ok((Box::new(keyring), key)),
-                Err(_) => keyring.into_writable()?,
-            },
-            None => self.keyring_or_new(report)?,
-        };
+        let keys = self.local_or_new(report)?;
+        if let Some(key) = keys.called(DEFAULT_ALIAS)? {
+            return Ok((Box::new(keys), key));
+        }
+        let _others_wait = self.place()?.lock()?;
         // Another process may have made it meanwhile.
-        if let Ok(key) = keyring.find(DEFAULT_ALIAS) {
-            return Ok((Box::new(keyring), key));
+        if let Some(key) = keys.called(DEFAULT_ALIAS)? {
+            return Ok((Box::new(keys), key));
         }
-        let key = keyring.add(&NewKey::default_key(), None)?;
+        let key = keys.add(&NewKey::default_key(), None)?;
         report.notice(&format!("Made a key:     {DEFAULT_ALIAS} ({})", key.id));
-        Ok((Box::new(keyring), key))
+        Ok((Box::new(keys), key))
     }
 
-    fn open_if_there(&self, report: Report) -> Result<Option<LocalKeyring>, Failure> {
-        let path = self.path()?;
-        if path.exists() { self.unlock(Keyring::open(&path)?, report).map(Some) } else { Ok(None) }
+    fn local_if_there(&self, report: Report) -> Result<Option<LocalKeys>, Failure> {
+        let place = self.place()?;
+        self.move_old(&place, report)?;
+        self.open_store(&place, None, report)?.map(LocalKeys::ready).transpose()
     }
 
-    fn keyring_for_writing(&self, report: Report) -> Result<LocalKeyring, Failure> {
-        let path = self.path()?;
-        if path.exists() {
-            self.unlock(patiently(|| Keyring::open_for_writing(&path))?, report)
-        } else {
-            Err(self.missing())
-        }
+    /// The keyring with an audit log that the store does not know, to take it for the right one.
+    pub(crate) fn local_with_any_log(&self, report: Report) -> Result<LocalKeys, Failure> {
+        self.open_store(&self.place()?, None, report)?.ok_or_else(|| self.missing())
+    }
+
+    /// The keyring without its audit log, to look at what is there.
+    pub(crate) fn local_unrecorded(&self, report: Report) -> Result<LocalKeys, Failure> {
+        let place = self.place()?;
+        let (engine, store, root) = self.unlock(&place, None, report)?.ok_or_else(|| self.missing())?;
+        LocalKeys::unrecorded(place, engine, store, &root)
     }
 
     fn missing(&self) -> Failure {
-        let path = self.path().unwrap_or_default();
+        let path = self.place().map(|place| place.store).unwrap_or_default();
         Failure::new(Status::Key, format!("there is no keyring at {}", path.display()))
-            .hint("`kms encrypt FILE` and `kms key create` make one; --keyring FILE names another.")
+            .hint("`kms encrypt FILE` and `kms key create` make one; --keyring PATH names another.")
     }
 
-    /// The keyring, to change it; a new one if there is none.
-    fn keyring_or_new(&self, report: Report) -> Result<LocalKeyring, Failure> {
-        let path = self.path()?;
-        if path.exists() {
-            return self.keyring_for_writing(report);
+    /// The keyring; a new one if there is none.
+    fn local_or_new(&self, report: Report) -> Result<LocalKeys, Failure> {
+        if let Some(keys) = self.local_if_there(report)? {
+            return Ok(keys);
         }
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-            create_folder(folder).map_err(|error| Failure::from(error).about(folder.display()))?;
+        let place = self.place()?;
+        let _others_wait = place.lock()?;
+        // Another process may have made it meanwhile.
+        if let Some(keys) = self.open_store(&place, None, report)? {
+            return keys.ready();
         }
-        let made = self.new_root(&path, report).and_then(|(root, notice)| {
-            let keyring = patiently(|| Keyring::create(&path, &root, &Call::default()))?;
-            report.notice(&format!("Made a keyring: {}\n{notice}", path.display()));
-            Ok(LocalKeyring::new(keyring, root))
-        });
-        match made {
-            // Another process was first.
-            Err(_) if path.exists() => self.keyring_for_writing(report),
-            made => made,
-        }
+        let (root, notice) = self.new_root(&place, report)?;
+        let keys = self.create_store(&place, &root)?;
+        report.notice(&format!("Made a keyring: {}\n{notice}", place.store.display()));
+        Ok(keys)
     }
 
-    /// What opens a keyring that does not exist yet, and what its owner has to know about it.
-    fn new_root(&self, keyring: &Path, report: Report) -> Result<(RootKey, String), Failure> {
-        if let Some(uri) = self.root_hsm()? {
-            return hsm_root::create(&self.hsm, &uri, keyring, report);
+    /// The keys in the store, if it is there. `known`: a root key that is at hand already.
+    fn open_store(&self, place: &Place, known: Option<&RootKey>, report: Report) -> Result<Option<LocalKeys>, Failure> {
+        let Some((engine, store, root)) = self.unlock(place, known, report)? else { return Ok(None) };
+        LocalKeys::new(place.clone(), engine, store, &root).map(Some)
+    }
+
+    /// The store, if it is there, and its root key.
+    fn unlock(&self, place: &Place, known: Option<&RootKey>, report: Report) -> Result<Option<Unlocked>, Failure> {
+        if !place.database().exists() {
+            return Ok(None);
         }
-        if self.passphrase || self.passphrase_file.is_some() {
-            let root = RootKey::from_new_passphrase(&self.new_passphrase()?, PassphraseCost::default())?;
-            let notice = "The passphrase opens it. Without the passphrase, or without the keyring, everything\n\
-                          encrypted under its keys is lost: back the keyring up."
-                .into();
-            return Ok((root, notice));
-        }
-        let path = &self.root_key_path(keyring);
-        let root = match RootKey::create_key_file(path) {
-            // Another process was first, or an interrupted first use left a key file without a keyring.
-            Err(_) if path.exists() => RootKey::open_key_file(path)?,
-            made => made?,
+        let engine = engine(place)?;
+        // A first use that was interrupted leaves an empty one.
+        let Some(header) = Header::read(&*engine)? else { return Ok(None) };
+        let info = RootInfo::new(root_id(&header.root)?, header.root_at.parse()?);
+        let root = match known.filter(|known| known.info().id == info.id) {
+            Some(known) => known.clone(),
+            None => self.known_root(&info, place, report)?,
         };
-        let notice = format!(
-            "Its root key:   {}\n\
-             Whoever has both files can decrypt. Without either of them, everything encrypted under\n\
-             the keys in this keyring is lost: back both up, in different places.",
-            path.display()
-        );
-        Ok((root, notice))
+        let store = SealedStore::open(engine.clone(), root.key())?;
+        Ok(Some((engine, store, root)))
     }
 
-    fn root_hsm(&self) -> Result<Option<Uri>, Failure> {
-        self.root_hsm.as_deref().filter(|text| !text.is_empty()).map(|text| hsm::uri("--root-hsm", text)).transpose()
-    }
-
-    fn unlock(&self, sealed: SealedKeyring, report: Report) -> Result<LocalKeyring, Failure> {
-        let root = match &sealed.root().kind {
-            RootKind::KeyFile => {
-                let path = self.root_key_path(sealed.path());
-                let hint = "If the file is elsewhere, name it with --root-key FILE, or in KMS_ROOT_KEY.";
-                RootKey::open_key_file(&path)
-                    .map_err(|error| Failure::hinting(error, ErrorKind::KeyUnavailable, hint))?
-            }
-            RootKind::Passphrase { .. } => {
-                let passphrase = self.existing_passphrase(sealed.path())?;
-                sealed.root_from_passphrase(&passphrase)?
-            }
-            RootKind::MasterKey { address } => {
-                hsm_root::open(&self.hsm, self.root_hsm()?.as_ref(), &sealed, address, report)?
-            }
-            _ => return Err(Failure::usage(format!("this version does not know {}", sealed.root()))),
-        };
-        Ok(LocalKeyring::new(sealed.unlock(&root, &Call::default())?, root))
-    }
-
-    fn existing_passphrase(&self, keyring: &Path) -> Result<Secret, Failure> {
-        match &self.passphrase_file {
-            Some(path) => passphrase_from(path),
-            None => prompt(&format!("Passphrase for {}: ", keyring.display())),
-        }
-    }
-
-    fn new_passphrase(&self) -> Result<Secret, Failure> {
-        if let Some(path) = &self.passphrase_file {
-            return passphrase_from(path);
-        }
-        let first = prompt("New passphrase for the keyring: ")?;
-        if prompt("The same again: ")?.ct_eq(first.expose()) {
-            return Ok(first);
-        }
-        Err(Failure::usage("the two passphrases differ; nothing was made"))
+    fn create_store(&self, place: &Place, root: &RootKey) -> Result<LocalKeys, Failure> {
+        let engine = engine(place)?;
+        let store = SealedStore::open_or_create(engine.clone(), root.key(), &root.info().kind.to_string())?;
+        LocalKeys::new(place.clone(), engine, store, root)
     }
 }
 
-/// Waits a while for another process that is changing the keyring.
-pub(crate) fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let start = Instant::now();
-    loop {
-        match attempt() {
-            Err(error) if error.kind() == ErrorKind::Busy && start.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            done => return done,
-        }
-    }
+fn engine(place: &Place) -> Result<Arc<Sqlite>, Failure> {
+    Sqlite::open(place.database()).map(Arc::new).map_err(|error| Failure::from(error).about(place.store.display()))
 }
 
-fn prompt(text: &str) -> Result<Secret, Failure> {
-    if !std::io::stdin().is_terminal() && !std::io::stderr().is_terminal() {
-        return Err(Failure::new(Status::Key, "the keyring needs a passphrase, and there is no terminal to ask on")
-            .hint("Put it on the first line of a file and name that with --passphrase-file FILE."));
-    }
-    Ok(Secret::from(rpassword::prompt_password(text)?.into_bytes()))
-}
-
-fn passphrase_from(path: &Path) -> Result<Secret, Failure> {
-    let input = Input::open(path)?;
-    if let Some(mode) = input.mode.filter(|mode| mode & 0o077 != 0) {
-        return Err(Failure::new(Status::Key, format!("the passphrase file is open to others (mode {mode:04o})"))
-            .about(path.display())
-            .hint("Close it with chmod 600, and consider whether someone has read it."));
-    }
-    let bytes = input.read_small(4096)?;
-    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    Ok(Secret::copy_from(line.strip_suffix(b"\r").unwrap_or(line)))
-}
-
-pub(crate) fn create_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder)
+/// `KEY-ID/GENERATION`.
+fn root_id(text: &str) -> Result<MaterialId, Error> {
+    let parts = || {
+        let (key, generation) = text.split_once('/')?;
+        Some(MaterialId { key: key.parse().ok()?, generation: generation.parse().ok()? })
+    };
+    parts().ok_or_else(|| Error::malformed("the store's header is damaged: it names no root key"))
 }

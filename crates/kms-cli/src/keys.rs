@@ -2,16 +2,19 @@
 
 mod aliases;
 mod local;
+mod service_key;
 mod token;
 
 use std::time::Duration;
 
 use kms_core::message::KmsWrappingKey;
-use kms_core::{Error, Key, KeyId, KeyMaterial, KeySpec, KeyUsage, Locator, MaterialId};
+use kms_core::{
+    AlgorithmSet, Error, Key, KeyId, KeyMaterial, KeySpec, KeyUsage, Locator, MaterialId, PublicKey, SigningAlgorithm,
+};
 
 use crate::failure::{Failure, Status};
 
-pub(crate) use local::LocalKeyring;
+pub(crate) use local::LocalKeys;
 pub(crate) use token::TokenKeys;
 
 /// The alias of the key that is used where none is named.
@@ -53,6 +56,10 @@ pub(crate) struct Entry {
     pub(crate) place: Option<String>,
     /// Its generations, the newest last.
     pub(crate) at: Vec<Locator>,
+    /// `KeyState` of the AWS KMS API; an HSM's keys have none.
+    pub(crate) state: Option<&'static str>,
+    /// When it will be deleted, since 1970.
+    pub(crate) deletion: Option<Duration>,
 }
 
 impl Entry {
@@ -75,6 +82,8 @@ pub(crate) struct NewKey {
     pub(crate) description: Option<String>,
     /// Make it an object in the token.
     pub(crate) token_object: bool,
+    /// Make it without material, which is imported later.
+    pub(crate) external: bool,
 }
 
 impl NewKey {
@@ -86,6 +95,7 @@ impl NewKey {
             alias: Some(DEFAULT_ALIAS.into()),
             description: None,
             token_object: false,
+            external: false,
         }
     }
 }
@@ -101,8 +111,17 @@ pub(crate) trait Keys: Send + Sync {
     /// The key of a name: an alias with or without `alias/`, an id or its beginning, an ARN.
     fn find(&self, name: &str) -> Result<Entry, Failure>;
 
-    /// The newest generation of a key, for a usage if it may have several.
-    fn open(&self, key: &Entry, usage: Option<KeyUsage>) -> Result<Key, Failure>;
+    /// A key to encrypt with, its newest generation; whether it is symmetric is for whoever uses it to find out.
+    fn symmetric(&self, key: &Entry) -> Result<Key, Failure>;
+
+    /// The public half of a key.
+    fn public_key(&self, key: &Entry) -> Result<PublicKey, Failure>;
+
+    /// What a key can do, of what it is for.
+    fn algorithms(&self, key: &Entry, usage: KeyUsage) -> Result<AlgorithmSet, Failure>;
+
+    /// Signs a digest, with the newest generation.
+    fn sign(&self, key: &Entry, algorithm: SigningAlgorithm, digest: &[u8]) -> Result<Vec<u8>, Failure>;
 
     /// The generation of a symmetric key that a ciphertext names; `None`: no such key is here.
     fn open_material(&self, id: MaterialId) -> Option<Result<Key, Error>>;
@@ -110,7 +129,7 @@ pub(crate) trait Keys: Send + Sync {
     /// Makes a key, or brings one in.
     fn add(&self, new: &NewKey, material: Option<KeyMaterial>) -> Result<Entry, Failure>;
 
-    /// Destroys all generations of a key.
+    /// Destroys all generations of a key, at once.
     fn delete(&self, key: &Entry) -> Result<(), Failure>;
 }
 
@@ -124,6 +143,6 @@ impl dyn Keys + '_ {
     /// A symmetric key, to encrypt messages under.
     pub(crate) fn wrapping_key(&self, key: &Entry) -> Result<KmsWrappingKey, Failure> {
         let hint = "Files are encrypted under SYMMETRIC_DEFAULT keys: `kms key create` makes one.";
-        KmsWrappingKey::new(arn(key.id), self.open(key, None)?).map_err(|error| Failure::from(error).hint(hint))
+        KmsWrappingKey::new(arn(key.id), self.symmetric(key)?).map_err(|error| Failure::from(error).hint(hint))
     }
 }

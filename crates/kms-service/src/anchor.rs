@@ -48,6 +48,14 @@ pub(crate) fn check(store: &SealedStore, log: &Log) -> Result<(), Error> {
 }
 
 impl Service {
+    /// Notes how far the audit log goes. [`run_due`](Self::run_due) does so too.
+    ///
+    /// # Errors
+    /// The store's faults.
+    pub fn keep_audit_anchor(&self) -> Result<(), KmsError> {
+        self.inner.keep_anchor()
+    }
+
     /// How far the audit logs of this store go, as far as the store has seen: anchors for
     /// [`audit::verify`](crate::audit::verify), one for each log.
     ///

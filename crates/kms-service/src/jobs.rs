@@ -68,6 +68,16 @@ impl Service {
         }
     }
 
+    /// Whether [`run_due`](Self::run_due) has something to do. One read.
+    ///
+    /// # Errors
+    /// The store's faults.
+    pub fn is_due(&self) -> Result<bool, KmsError> {
+        let first = self.inner.store.engine().list(place::DUE, None, 1)?;
+        let now = self.inner.clock.now();
+        Ok(first.first().and_then(|(note, _)| Due::read(note)).is_some_and(|due| due.at <= now))
+    }
+
     /// Keeps what was counted, so that it outlives the process. [`run_due`](Self::run_due) does so too.
     ///
     /// # Errors

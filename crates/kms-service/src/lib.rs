@@ -19,6 +19,7 @@ mod grants;
 mod import;
 mod jobs;
 pub mod name;
+pub mod operator;
 mod ops;
 mod place;
 pub mod policy;

@@ -23,8 +23,8 @@ mod tags;
 use crate::KmsError;
 use crate::api::Request;
 
-pub(crate) use keys::first_generation;
-pub(crate) use policies::{aws_managed_policy, read_key_policy};
+pub(crate) use keys::{first_generation, metadata};
+pub(crate) use policies::{aws_managed_policy, default_policy, read_key_policy};
 
 /// A request that the service can answer: all of [`api`](crate::api).
 pub trait Perform: Request + Sealed {}

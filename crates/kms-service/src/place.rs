@@ -46,6 +46,11 @@ pub(crate) fn listed_in(account: AccountId, region: &Region) -> Vec<u8> {
     format!("l/{account}/{region}/").into_bytes()
 }
 
+/// The keys of an account in a region whose ids begin so.
+pub(crate) fn listed_from(account: AccountId, region: &Region, prefix: &str) -> Vec<u8> {
+    format!("l/{account}/{region}/{prefix}").into_bytes()
+}
+
 /// The key that an entry of [`listed_in`] is of.
 pub(crate) fn listed_id(place: &[u8]) -> Option<KmsKeyId> {
     last(place)?.parse().ok()

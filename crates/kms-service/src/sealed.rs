@@ -73,13 +73,19 @@ impl SealedStore {
     /// `root` is not a symmetric key; `Malformed` if the store is not empty and has no header; the faults of the store and
     /// of the root key's backend.
     pub fn open(store: Arc<dyn Store>, root: &Key) -> Result<Self, Error> {
+        Self::open_or_create(store, root, "")
+    }
+
+    /// The same; a store that is empty will say that its root key is to be come by as `root_at` says.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_or_create(store: Arc<dyn Store>, root: &Key, root_at: &str) -> Result<Self, Error> {
         if root.info().spec != KeySpec::SymmetricDefault || root.info().algorithms.is_empty() {
             return Err(Error::unsupported(format!("a root key is SYMMETRIC_DEFAULT, not {}", root.info().spec)));
         }
         loop {
-            let found = store.get(&[header::PLACE])?.into_iter().next().flatten();
-            if let Some(stored) = found {
-                let header = Header::parse(&stored.value)?;
+            if let Some(header) = Header::read(&*store)? {
                 let key = header.open(root)?;
                 return Ok(Self { inner: Arc::new(Inner { store, header, key }) });
             }
@@ -88,7 +94,7 @@ impl SealedStore {
                     "the store has records, and no header: it is damaged, or not a key store",
                 ));
             }
-            let (header, _) = Header::new(root)?;
+            let (header, _) = Header::new(root, root_at)?;
             let mut first = Change::default();
             first.guards.push(Guard::Absent(header::PLACE.to_vec()));
             first.writes.push(Write::Put(header::PLACE.to_vec(), header.to_bytes()?));

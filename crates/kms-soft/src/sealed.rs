@@ -119,6 +119,16 @@ impl SealedKey {
         Ok(Self { id, spec, usage, blob: blob.to_vec().into() })
     }
 
+    /// The material itself, for whoever has the key it is sealed under: to bring it into a place of another kind. Wiped
+    /// on drop.
+    ///
+    /// # Errors
+    /// As [`SoftKey::open_sealed`], but material that is not of the key's spec is not noticed here.
+    pub fn to_material(&self, root: &Key, call: &Call) -> Result<KeyMaterial, Error> {
+        let secret = root.decrypt(self.blob.as_bytes(), &Self::context(&self.id, self.spec, self.usage)?, call)?;
+        Ok(if self.spec.is_asymmetric() { KeyMaterial::Pkcs8(secret) } else { KeyMaterial::Raw(secret) })
+    }
+
     /// What the blob is bound to.
     fn context(id: &MaterialId, spec: KeySpec, usage: KeyUsage) -> Result<EncryptionContext, Error> {
         EncryptionContext::new([
@@ -163,9 +173,7 @@ impl SoftKey {
         random: Arc<dyn RandomSource>,
         call: &Call,
     ) -> Result<Self, Error> {
-        let SealedKey { id, spec, usage, ref blob } = *sealed;
-        let secret = root.decrypt(blob.as_bytes(), &SealedKey::context(&id, spec, usage)?, call)?;
-        let material = if spec.is_asymmetric() { KeyMaterial::Pkcs8(secret) } else { KeyMaterial::Raw(secret) };
-        Self::new(id, spec, usage, Material::import(spec, material)?, random)
+        let SealedKey { id, spec, usage, .. } = *sealed;
+        Self::new(id, spec, usage, Material::import(spec, sealed.to_material(root, call)?)?, random)
     }
 }

@@ -2,7 +2,7 @@
 
 use base64ct::{Base64, Encoding};
 use clap::Args;
-use kms_core::{Call, KeyUsage};
+use kms_core::Call;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -43,7 +43,7 @@ impl GenerateDataKey {
             let entry = keys.find(&self.key)?;
             (keys, entry)
         };
-        let key = keys.open(&entry, Some(KeyUsage::EncryptDecrypt))?;
+        let key = keys.symmetric(&entry)?;
         let (data_key, blob) = key.generate_data_key(self.bytes, &context, &Call::default())?;
         let (arn, blob) = (arn(entry.id), Base64::encode_string(blob.as_bytes()));
         let plaintext = Zeroizing::new(if self.without_plaintext {

@@ -1,26 +1,34 @@
 //! `kms key`: the keys of the keyring, or of an HSM.
 
+mod alias;
 mod describe;
+mod grant;
+mod into_key;
+mod policy;
+mod rotation;
+mod state;
+mod tags;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use kms_core::{KeyMaterial, KeySpec, KeyUsage, Secret};
+use kms_service::api::{KeyState, ScheduleKeyDeletionRequest};
 use serde_json::json;
 
 use self::describe::{created, text, to_json};
 use super::Common;
 use crate::failure::Failure;
 use crate::input::{Input, as_pem};
-use crate::keys::{Entry, NewKey};
+use crate::keys::{Entry, Keys, NewKey};
 use crate::output::{Destination, refuse_terminal, write_small};
 use crate::report;
 
 /// The longest key file that is imported, in bytes.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
-/// Make, list, import and delete keys
+/// Make, list, use and delete keys
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     Create(Create),
@@ -28,7 +36,23 @@ pub(crate) enum KeyCommand {
     Show(Show),
     Import(Import),
     PublicKey(PublicKeyCommand),
+    Enable(state::Enable),
+    Disable(state::Disable),
+    #[command(visible_alias = "schedule-deletion")]
     Delete(Delete),
+    CancelDeletion(state::CancelDeletion),
+    Description(state::Description),
+    Rotate(rotation::Rotate),
+    Rotation(rotation::Rotation),
+    DeleteMaterial(into_key::DeleteMaterial),
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
+    #[command(subcommand)]
+    Alias(alias::AliasCommand),
+    Tag(tags::TagKey),
+    Untag(tags::UntagKey),
 }
 
 /// What a new key is called.
@@ -61,6 +85,10 @@ pub(crate) struct Create {
     #[arg(long, value_name = "SPEC", default_value_t = KeySpec::SymmetricDefault)]
     spec: KeySpec,
 
+    /// Without material: `kms key import FILE --into KEY` brings it in, and may say until when it is valid
+    #[arg(long)]
+    external: bool,
+
     #[command(flatten)]
     new: Naming,
 }
@@ -92,6 +120,9 @@ pub(crate) struct Import {
     spec: Option<KeySpec>,
 
     #[command(flatten)]
+    into: into_key::Into,
+
+    #[command(flatten)]
     new: Naming,
 }
 
@@ -115,14 +146,24 @@ pub(crate) struct PublicKeyCommand {
     force: bool,
 }
 
-/// Destroy a key for ever
+/// Delete a key, after a time in which that can be called off
 ///
-/// Everything encrypted under it is lost. Copies of the keyring file still hold it.
+/// From now on the key does nothing; when the time is over it is destroyed, and everything encrypted under it is lost.
+/// Until then `kms key cancel-deletion` calls it off. Backups of the store still hold the key. A key in an HSM is destroyed
+/// at once.
 #[derive(Debug, Args)]
 pub(crate) struct Delete {
     /// Its alias, id or ARN
     #[arg(value_name = "KEY")]
     key: String,
+
+    /// How many days it waits: 7 to 30
+    #[arg(long, value_name = "COUNT", default_value_t = 30, value_parser = clap::value_parser!(i32).range(7..=30))]
+    days: i32,
+
+    /// Destroy it at once: nothing brings it back, and everything encrypted under it is lost
+    #[arg(long, conflicts_with = "days")]
+    now: bool,
 
     /// Do not ask
     #[arg(long)]
@@ -137,7 +178,19 @@ impl KeyCommand {
             Self::Show(command) => command.run(common),
             Self::Import(command) => command.run(common),
             Self::PublicKey(command) => command.run(common),
+            Self::Enable(command) => command.run(common),
+            Self::Disable(command) => command.run(common),
             Self::Delete(command) => command.run(common),
+            Self::CancelDeletion(command) => command.run(common),
+            Self::Description(command) => command.run(common),
+            Self::Rotate(command) => command.run(common),
+            Self::Rotation(command) => command.run(common),
+            Self::DeleteMaterial(command) => command.run(common),
+            Self::Policy(command) => command.run(common),
+            Self::Grant(command) => command.run(common),
+            Self::Alias(command) => command.run(common),
+            Self::Tag(command) => command.run(common),
+            Self::Untag(command) => command.run(common),
         }
     }
 }
@@ -148,7 +201,13 @@ impl Naming {
     }
 
     /// Makes a key, or brings it in, and shows it.
-    fn add(&self, common: &Common, spec: KeySpec, material: Option<KeyMaterial>) -> Result<(), Failure> {
+    fn add(
+        &self,
+        common: &Common,
+        spec: KeySpec,
+        material: Option<KeyMaterial>,
+        external: bool,
+    ) -> Result<(), Failure> {
         if self.token_object && common.keyring.hsm.backend()?.is_none() {
             return Err(Failure::usage("--token-object is for keys in an HSM")
                 .hint("Name the HSM with --backend 'pkcs11:token=NAME?…', or in KMS_BACKEND."));
@@ -159,6 +218,7 @@ impl Naming {
             alias: self.alias.clone(),
             description: self.description.clone(),
             token_object: self.token_object,
+            external,
         };
         let entry = common.keyring.open_or_create(common.report)?.add(&new, material)?;
         common.report.result(&text(&entry), || to_json(&entry, None))
@@ -167,19 +227,23 @@ impl Naming {
 
 impl Create {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        self.new.add(common, self.spec, None)
+        if self.external && common.keyring.hsm.backend()?.is_some() {
+            return Err(Failure::usage("--external is for keys in a keyring"));
+        }
+        self.new.add(common, self.spec, None, self.external)
     }
 }
 
 impl List {
     fn run(self, common: &Common) -> Result<(), Failure> {
         let entries = common.keyring.open(common.report)?.list()?;
-        let mut rows = vec![["KEY ID", "SPEC", "USAGE", "CREATED", "ALIASES"].map(String::from).to_vec()];
+        let mut rows = vec![["KEY ID", "SPEC", "USAGE", "STATE", "CREATED", "ALIASES"].map(String::from).to_vec()];
         rows.extend(entries.iter().map(|entry| {
             vec![
                 entry.id.to_string(),
                 entry.spec.to_string(),
                 entry.usage(),
+                entry.state.unwrap_or("-").into(),
                 created(entry).and_then(|at| Some(at.split('T').next()?.to_owned())).unwrap_or_else(|| "-".into()),
                 report::printable(&entry.aliases.join(" ")),
             ]
@@ -193,7 +257,7 @@ impl Show {
         let keys = common.keyring.open(common.report)?;
         let entry = keys.find(&self.key)?;
         let public = match entry.spec.is_asymmetric() {
-            true => Some(keys.open(&entry, None)?.public_key()?.to_spki_der()?),
+            true => Some(keys.public_key(&entry)?.to_spki_der()?),
             false => None,
         };
         common.report.result(&text(&entry), || to_json(&entry, public.as_deref()))
@@ -204,6 +268,9 @@ impl Import {
     fn run(self, common: &Common) -> Result<(), Failure> {
         let name = self.file.display().to_string();
         let bytes = Input::open(&self.file)?.read_small(MAX_KEY_FILE)?;
+        if self.into.key.is_some() {
+            return self.into.run(common, &bytes).map_err(|failure| failure.about(&name));
+        }
         let is_raw = self.spec.is_some_and(|spec| spec.material_len().is_some());
         let material = match as_pem(&bytes) {
             Some(pem) if !is_raw => KeyMaterial::from_pem(pem).map_err(|e| Failure::from(e).about(&name))?,
@@ -219,14 +286,14 @@ impl Import {
                 )
             })?,
         };
-        self.new.add(common, spec, Some(material)).map_err(|failure| failure.about(&name))
+        self.new.add(common, spec, Some(material), false).map_err(|failure| failure.about(&name))
     }
 }
 
 impl PublicKeyCommand {
     fn run(self, common: &Common) -> Result<(), Failure> {
         let keys = common.keyring.open(common.report)?;
-        let public = keys.open(&keys.find(&self.key)?, None)?.public_key()?;
+        let public = keys.public_key(&keys.find(&self.key)?)?;
         let bytes = if self.der { public.to_spki_der()? } else { public.to_pem()?.into_bytes() };
         let to = self.output.as_deref().map_or(Destination::Stdout, Destination::from_argument);
         if self.der {
@@ -238,10 +305,34 @@ impl PublicKeyCommand {
 
 impl Delete {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        let keys = common.keyring.open_for_writing(common.report)?;
+        if self.now || common.keyring.hsm.backend()?.is_some() {
+            return self.destroy(common);
+        }
+        let keys = common.keyring.local(common.report)?;
         let entry = keys.find(&self.key)?;
         if !self.yes {
-            confirm(&entry)?;
+            let date = format!("in {} days, unless `kms key cancel-deletion` calls it off", self.days);
+            confirm(
+                &entry,
+                &format!("It does nothing from now on. Everything encrypted under it will be lost {date}."),
+            )?;
+        }
+        let id = entry.id.to_string();
+        let request = ScheduleKeyDeletionRequest { key_id: id.clone().into(), pending_window_in_days: Some(self.days) };
+        let answer = keys.ask(&request)?;
+        let date = answer.deletion_date.map(|date| date.to_string()).unwrap_or_default();
+        common.report.done(&format!("{id} will be deleted on {date}; `kms key cancel-deletion` calls it off"));
+        common.report.record(|| {
+            let state = answer.key_state.map(KeyState::as_str);
+            json!({ "KeyId": id, "Destroyed": false, "KeyState": state, "DeletionDate": date })
+        })
+    }
+
+    fn destroy(self, common: &Common) -> Result<(), Failure> {
+        let keys = common.keyring.open(common.report)?;
+        let entry = keys.find(&self.key)?;
+        if !self.yes {
+            confirm(&entry, "Everything encrypted under this key will be lost for ever.")?;
         }
         keys.delete(&entry)?;
         common.report.done(&format!("Destroyed {}", entry.id));
@@ -249,18 +340,13 @@ impl Delete {
     }
 }
 
-fn confirm(entry: &Entry) -> Result<(), Failure> {
+fn confirm(entry: &Entry, what: &str) -> Result<(), Failure> {
     let not_sure = || Failure::usage("nothing was deleted").hint("--yes deletes without asking.");
     if !std::io::stdin().is_terminal() {
         return Err(not_sure());
     }
     let mut terminal = std::io::stderr();
-    write!(
-        terminal,
-        "{}\nEverything encrypted under this key will be lost for ever.\nType the first 8 characters of its id to \
-         delete it: ",
-        text(entry)
-    )?;
+    write!(terminal, "{}\n{what}\nType the first 8 characters of its id to delete it: ", text(entry))?;
     terminal.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

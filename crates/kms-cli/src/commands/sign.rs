@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64ct::{Base64, Encoding};
 use clap::Args;
 use kms_core::primitives::hash::Hasher;
-use kms_core::{Algorithm, AlgorithmSet, Call, ErrorKind, KeyUsage, MessageType, PublicKey, SigningAlgorithm};
+use kms_core::{Algorithm, AlgorithmSet, ErrorKind, KeyUsage, MessageType, PublicKey, SigningAlgorithm};
 use serde_json::json;
 
 use super::Common;
@@ -77,8 +77,8 @@ impl Sign {
         if !entry.usages.contains(&KeyUsage::SignVerify) {
             return Err(self.does_not_sign(&entry));
         }
-        let key = keys.open(&entry, Some(KeyUsage::SignVerify))?;
-        let algorithm = choose(self.algorithm, key.info().algorithms).ok_or_else(|| self.does_not_sign(&entry))?;
+        let algorithms = keys.algorithms(&entry, KeyUsage::SignVerify)?;
+        let algorithm = choose(self.algorithm, algorithms).ok_or_else(|| self.does_not_sign(&entry))?;
         let to = match &self.output {
             Some(path) => Destination::from_argument(path),
             None if self.file == Path::new("-") => Destination::Stdout,
@@ -88,7 +88,7 @@ impl Sign {
             refuse_terminal(&to, self.output.is_some())?;
         }
         let digest = digest(common, &self.file, algorithm)?;
-        let signature = key.sign(algorithm, MessageType::Digest, &digest, &Call::default())?;
+        let signature = keys.sign(&entry, algorithm, &digest)?;
         if !(common.report.json && to == Destination::Stdout) {
             write_small(&to, self.force, 0o644, &signature)?;
         }
@@ -147,7 +147,7 @@ impl Verify {
         }
         let name = self.key.clone().unwrap_or_default();
         let keys = common.keyring.open(common.report)?;
-        Ok((keys.open(&keys.find(&name)?, None)?.public_key()?, name))
+        Ok((keys.public_key(&keys.find(&name)?)?, name))
     }
 }
 

@@ -1,10 +1,10 @@
-//! A key in an HSM as the root key of a keyring: the keyring is a file, and only who has the HSM can open it.
+//! A key in an HSM as the root key of a keyring: the store is a file, and only who has the HSM can open it.
 
 use std::path::Path;
 
-use kms_core::{Key, KeyId, KeyUsage, Locator, SystemRandom};
+use kms_core::{Key, KeyId, KeyUsage, Locator, MaterialId, SystemRandom};
 use kms_pkcs11::Uri;
-use kms_soft::keyring::{RootKey, SealedKeyring};
+use kms_soft::keyring::RootKey;
 
 use crate::failure::{Failure, Status};
 use crate::hsm::HsmArguments;
@@ -40,7 +40,7 @@ pub(super) fn create(
     };
     let notice = format!(
         "Its root key:   {}{}\n\
-         Only who has the HSM can open it. Without the HSM, or without the keyring, everything\n\
+         Only who has the HSM can open it. Without the HSM, or without the store, everything\n\
          encrypted under its keys is lost: back both up.",
         at.address(),
         if there.is_some() { "" } else { ", made in the HSM" }
@@ -52,8 +52,8 @@ pub(super) fn create(
 pub(super) fn open(
     hsm: &HsmArguments,
     query: Option<&Uri>,
-    sealed: &SealedKeyring,
-    address: &str,
+    keyring: &Path,
+    (id, address): (MaterialId, &str),
     report: Report,
 ) -> Result<RootKey, Failure> {
     let mut uri: Uri = address.parse()?;
@@ -61,10 +61,10 @@ pub(super) fn open(
         uri.module_path.clone_from(&query.module_path);
         uri.pin_source.clone_from(&query.pin_source);
     }
-    let about = || format!("the keyring {} is sealed under {address}", sealed.path().display());
+    let about = || format!("the keyring {} is sealed under {address}", keyring.display());
     let token = hsm.connect(&uri).map_err(|failure| failure.about(about()))?;
-    let keys = TokenKeys::new(token, &hsm.wrapped_keys(&uri, sealed.path()), report);
-    root(&keys, &Locator::new(sealed.root().id, address)).map_err(|failure| failure.about(about()))
+    let keys = TokenKeys::new(token, &hsm.wrapped_keys(&uri, keyring), report);
+    root(&keys, &Locator::new(id, address)).map_err(|failure| failure.about(about()))
 }
 
 fn root(keys: &TokenKeys, at: &Locator) -> Result<RootKey, Failure> {

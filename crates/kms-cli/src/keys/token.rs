@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kms_core::{Backend, Call, Error, ErrorKind, Key, KeyId, KeyMaterial, KeyUsage, Locator, MaterialId, SystemRandom};
+use kms_core::{
+    AlgorithmSet, Backend, Call, Error, ErrorKind, Key, KeyId, KeyMaterial, KeyUsage, Locator, MaterialId, MessageType,
+    PublicKey, SigningAlgorithm, SystemRandom,
+};
 use kms_pkcs11::{Directory, KeyOrigin, ListedKey, Pkcs11Backend, Residency, Token, Uri};
 
 use super::aliases::Aliases;
@@ -73,6 +76,12 @@ impl TokenKeys {
         self.folder.join(format!("{}.{}.key", id.key, id.generation))
     }
 
+    /// The newest generation of a key, for a usage if it may have several.
+    fn open(&self, key: &Entry, usage: Option<KeyUsage>) -> Result<Key, Failure> {
+        let at = key.at.last().ok_or_else(|| Error::new(ErrorKind::Internal))?;
+        self.open_at(at, usage).map_err(|error| Failure::from(error).about(key.name()))
+    }
+
     pub(crate) fn open_at(&self, at: &Locator, usage: Option<KeyUsage>) -> Result<Key, Error> {
         let key = self.backend.open_key(at, usage, &Call::default())?;
         if key.needs_rotation()? {
@@ -111,6 +120,8 @@ impl TokenKeys {
                 description: String::new(),
                 place: Some(place),
                 at: vec![key.at],
+                state: None,
+                deletion: None,
             };
             entries.insert(id.key, entry);
         }
@@ -231,9 +242,21 @@ impl Keys for TokenKeys {
         Err(Failure::new(Status::Key, format!("{} has no key {name:?}", self.place())).hint(LIST_HINT))
     }
 
-    fn open(&self, key: &Entry, usage: Option<KeyUsage>) -> Result<Key, Failure> {
-        let at = key.at.last().ok_or_else(|| Error::new(ErrorKind::Internal))?;
-        self.open_at(at, usage).map_err(|error| Failure::from(error).about(key.name()))
+    fn symmetric(&self, key: &Entry) -> Result<Key, Failure> {
+        self.open(key, key.usages.contains(&KeyUsage::EncryptDecrypt).then_some(KeyUsage::EncryptDecrypt))
+    }
+
+    fn public_key(&self, key: &Entry) -> Result<PublicKey, Failure> {
+        Ok(self.open(key, None)?.public_key()?)
+    }
+
+    fn algorithms(&self, key: &Entry, usage: KeyUsage) -> Result<AlgorithmSet, Failure> {
+        Ok(self.open(key, Some(usage))?.info().algorithms)
+    }
+
+    fn sign(&self, key: &Entry, algorithm: SigningAlgorithm, digest: &[u8]) -> Result<Vec<u8>, Failure> {
+        let key = self.open(key, Some(KeyUsage::SignVerify))?;
+        Ok(key.sign(algorithm, MessageType::Digest, digest, &Call::default())?)
     }
 
     fn open_material(&self, id: MaterialId) -> Option<Result<Key, Error>> {

@@ -114,7 +114,7 @@ fn inspect_tells_without_a_key() {
     let home = Home::with_key();
     home.write("note", [b'x'; 250]);
     home.ok(&["encrypt", "note", "--sign", "--frame-length", "100", "-c", "evil=\u{1b}[31m"]);
-    std::fs::remove_file(home.path("keyring")).unwrap();
+    std::fs::remove_dir_all(home.path("store")).unwrap();
     let facts = home.json(&["inspect", "note.kms"]);
     assert_eq!((&facts["Frames"], &facts["PlaintextBytes"]), (&3.into(), &250.into()));
     assert_eq!((&facts["AlgorithmSuite"]["Id"], &facts["Whole"]), (&"0578".into(), &true.into()));

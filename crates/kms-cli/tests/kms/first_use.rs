@@ -11,7 +11,9 @@ fn one_command_makes_all_that_is_needed_and_says_so() {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
     assert!(run.stdout.is_empty());
-    assert_eq!((mode(&home.path("keyring")), mode(&home.path("root.key"))), (0o600, 0o600));
+    for (part, bits) in [("root.key", 0o600), ("store", 0o700), ("store/keys.db", 0o600), ("audit", 0o700)] {
+        assert_eq!(mode(&home.path(part)), bits, "{part}");
+    }
     assert_eq!(home.names(), ["report.pdf", "report.pdf.kms"]);
 
     std::fs::remove_file(home.path("report.pdf")).unwrap();
@@ -28,7 +30,7 @@ fn a_mistyped_name_makes_nothing() {
     let home = Home::new();
     let run = home.run(&["encrypt", "no-such-file"]);
     assert_eq!(run.status, 1);
-    assert!(!home.path("keyring").exists());
+    assert!(!home.path("store").exists());
     let run = home.run(&["decrypt", "no-such-file.kms"]);
     assert_eq!(run.status, 4);
     assert!(run.stderr.contains("there is no keyring") && run.stderr.contains("kms key create"), "{}", run.stderr);

@@ -14,8 +14,8 @@ fn a_keyring_opens_with_the_hsm_and_not_without() {
         &["Made a keyring: ", "Its root key:   pkcs11:token=", ";object=root, made in the HSM", "Only who has"],
     );
     assert!(!desk.home.path("root.key").exists());
-    let keyring = desk.home.read("keyring");
-    let text = String::from_utf8_lossy(&keyring);
+    let store = desk.home.read("store/keys.db");
+    let text = String::from_utf8_lossy(&store);
     assert!(text.contains(";object=root") && !text.contains("pin-source") && !text.contains("module-path"));
 
     // Its module and PIN come from the same URI, or from options.
@@ -30,7 +30,7 @@ fn a_keyring_opens_with_the_hsm_and_not_without() {
 
     // A second keyring takes the key that is there.
     let run = desk.bare(&["--keyring", "other", "--root-hsm", &root, "key", "create", "--alias", "x"]);
-    said(&run, 0, &["Made a keyring: other"]);
+    said(&run, 0, &["Made a keyring: other.store"]);
     assert!(!run.stderr.contains("made in the HSM"), "{}", run.stderr);
 
     let about = ["the keyring ", " is sealed under pkcs11:token=", ";object=root: "];
@@ -56,5 +56,5 @@ fn a_root_key_has_to_be_named_and_to_be_one() {
         ["--backend", &backend, "key", "create", "--spec", "ECC_NIST_P256", "--alias", "signer", "--token-object"];
     said(&desk.bare(&signer), 0, &[]);
     said(&create(";object=signer"), 2, &["ENCRYPT_DECRYPT"]);
-    assert!(!desk.home.path("keyring").exists());
+    assert!(!desk.home.path("store/keys.db").exists());
 }

@@ -40,7 +40,7 @@ fn names_lead_to_keys() {
     let default = home.json(&["key", "show", "default"])["KeyId"].as_str().unwrap().to_owned();
     home.ok(&["key", "create", "--alias", &default]);
     assert_eq!(home.json(&["key", "show", &default])["KeyId"], default);
-    home.ok(&["key", "delete", &format!("alias/{default}"), "--yes"]);
+    home.ok(&["key", "delete", &format!("alias/{default}"), "--now", "--yes"]);
     assert_eq!(home.json(&["key", "show", &default])["KeyId"], default);
     assert_eq!(home.json(&["key", "list"]).as_array().unwrap().len(), 2);
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod audit;
 mod desk;
 mod files;
 mod first_use;
@@ -9,8 +10,11 @@ mod hostile;
 mod hsm;
 mod hsm_root;
 mod keys;
+mod life;
+mod moving;
 mod pages;
 mod signals;
+mod store;
 mod streams;
 
 use std::path::{Path, PathBuf};
@@ -56,7 +60,7 @@ impl Home {
     fn names(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.0.path()).unwrap();
         let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| !["keyring", "keyring.lock", "root.key"].contains(&name.as_str()));
+        names.retain(|name| !["audit", "keyring.lock", "root.key", "store"].contains(&name.as_str()));
         names.sort();
         names
     }

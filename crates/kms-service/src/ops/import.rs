@@ -58,7 +58,7 @@ impl Sealed for GetParametersForImportRequest {
 
 /// Recognises material: made of the public half of private keys, since those have several encodings, and else of the
 /// bytes; keyed, so that it tells nobody anything.
-fn fingerprint(
+pub(crate) fn fingerprint(
     store: &SealedStore,
     id: KeyId,
     spec: KeySpec,

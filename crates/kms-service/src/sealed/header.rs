@@ -4,6 +4,7 @@ use kms_core::{Error, Key, KeyId, Secret, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use super::{at_start, key_context};
+use crate::store::Store;
 use crate::text;
 
 /// Where the header is.
@@ -21,17 +22,30 @@ pub struct Header {
     pub id: KeyId,
     /// The root key's material, as `KEY-ID/GENERATION`.
     pub root: String,
+    /// How to come by the root key, in the words of whoever made the store; may be empty. Nothing vouches for it: a wrong
+    /// one leads to another key, which does not open the store.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub root_at: String,
     /// The store key, sealed under the root key.
     #[serde(with = "text::hex")]
     sealed_key: Vec<u8>,
 }
 
 impl Header {
-    pub(super) fn new(root: &Key) -> Result<(Self, Secret), Error> {
+    /// What the store at hand says about itself; `None` if it is empty, or none.
+    ///
+    /// # Errors
+    /// `Malformed`, `Unsupported`; the store's faults.
+    pub fn read(store: &dyn Store) -> Result<Option<Self>, Error> {
+        let found = store.get(&[PLACE])?.into_iter().next().flatten();
+        found.map(|stored| Self::parse(&stored.value)).transpose()
+    }
+
+    pub(super) fn new(root: &Key, root_at: &str) -> Result<(Self, Secret), Error> {
         let id = KeyId::random(&SystemRandom)?;
         let (key, sealed) = root.generate_data_key(32, &key_context(&id.to_string())?, &at_start())?;
         let root = root.info().id.to_string();
-        Ok((Self { format: FORMAT, id, root, sealed_key: sealed.into_bytes() }, key))
+        Ok((Self { format: FORMAT, id, root, root_at: root_at.to_owned(), sealed_key: sealed.into_bytes() }, key))
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {

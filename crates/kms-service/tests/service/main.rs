@@ -7,6 +7,7 @@ mod anchor;
 mod check;
 mod desk;
 mod lifecycle;
+mod operator;
 
 // Who may do what, how often, and what is recorded.
 mod access;

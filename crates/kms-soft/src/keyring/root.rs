@@ -13,6 +13,7 @@ use crate::key::{Material, SoftKey};
 
 mod key_file;
 mod passphrase;
+mod text;
 
 pub use passphrase::{MIN_PASSPHRASE, PassphraseCost};
 
@@ -68,6 +69,14 @@ pub struct RootKey {
     pub(crate) info: RootInfo,
 }
 
+impl RootInfo {
+    /// What is known of a root key from elsewhere than a keyring file.
+    #[must_use]
+    pub const fn new(id: MaterialId, kind: RootKind) -> Self {
+        Self { id, kind }
+    }
+}
+
 impl RootKey {
     /// Any symmetric master key: in an HSM, in a remote service. `at` is noted in the keyring, so that whoever
     /// opens it knows where to look.
@@ -90,6 +99,12 @@ impl RootKey {
     #[must_use]
     pub const fn info(&self) -> &RootInfo {
         &self.info
+    }
+
+    /// The master key itself: what else is to be sealed under it, the store of a service for example.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        &self.key
     }
 
     /// A root key in process memory.

@@ -1,6 +1,6 @@
 //! A key, for people and for machines.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
@@ -9,7 +9,11 @@ use crate::keys::{Entry, arn};
 use crate::report;
 
 pub(super) fn created(entry: &Entry) -> Option<String> {
-    let at = SystemTime::UNIX_EPOCH.checked_add(entry.created?)?;
+    date(entry.created?)
+}
+
+fn date(since_1970: Duration) -> Option<String> {
+    let at = SystemTime::UNIX_EPOCH.checked_add(since_1970)?;
     Some(humantime::format_rfc3339_seconds(at).to_string())
 }
 
@@ -22,7 +26,9 @@ pub(super) fn text(entry: &Entry) -> String {
     ];
     let optional = [
         ("origin", entry.origin.map(str::to_owned)),
+        ("state", entry.state.map(str::to_owned)),
         ("created", created(entry)),
+        ("deletion", entry.deletion.and_then(date)),
         ("aliases", Some(entry.aliases.join(" "))),
         ("description", Some(entry.description.clone())),
         ("place", entry.place.clone()),
@@ -43,7 +49,9 @@ pub(super) fn to_json(entry: &Entry, public_key: Option<&[u8]>) -> Value {
         "KeyUsage": entry.usages.first().map(|usage| usage.as_str()),
         "KeyUsages": entry.usages.iter().map(|usage| usage.as_str()).collect::<Vec<_>>(),
         "Origin": entry.origin,
+        "KeyState": entry.state,
         "CreationDate": created(entry),
+        "DeletionDate": entry.deletion.and_then(date),
         "Description": entry.description,
         "Aliases": entry.aliases,
         "Place": entry.place,

@@ -6,7 +6,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use kms_core::{Error, ErrorKind, RandomSource, Secret, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::{KEY_LEN, RootKey, RootKind};
+use super::{KEY_LEN, RootInfo, RootKey, RootKind};
 
 /// Fewest characters of a new passphrase: it is the one thing between a copy of the file and the keys (NIST SP
 /// 800-63B-4, section 3.1.1.2, on passwords that stand alone).
@@ -95,6 +95,24 @@ impl RootKey {
         let mut salt = [0; 16];
         SystemRandom.fill(&mut salt)?;
         Self::from_passphrase(passphrase, cost, salt)
+    }
+
+    /// Derives a root key again, from its passphrase and what is known of it.
+    ///
+    /// Takes the time and memory that `info` names, at most 1 GiB.
+    ///
+    /// # Errors
+    /// `Unauthorized` if the passphrase is wrong; `InvalidInput` if the root key is not one of a passphrase; `Internal` if
+    /// there is not the memory.
+    pub fn from_known_passphrase(passphrase: &Secret, info: &RootInfo) -> Result<Self, Error> {
+        let RootKind::Passphrase { cost, salt } = info.kind else {
+            return Err(Error::invalid_input(alloc::format!("the root key is {info}, and has no passphrase")));
+        };
+        let root = Self::from_passphrase(passphrase, cost, salt)?;
+        if root.info.id != info.id {
+            return Err(Error::with_detail(ErrorKind::Unauthorized, "wrong passphrase"));
+        }
+        Ok(root)
     }
 
     /// Derives the root key of a keyring that names `cost` and `salt`; whether it is the right one shows in its id.
