@@ -17,6 +17,7 @@ mod facts;
 mod grants;
 mod import;
 mod jobs;
+mod lease;
 pub mod name;
 mod ops;
 mod place;
