@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::{Guard, Outcome, Revision, Store, Transaction, Write};
+use crate::store::{Guard, MAX_PAGE, Outcome, Revision, Store, Transaction, Write};
 
 mod header;
 mod records;
@@ -184,14 +184,22 @@ impl SealedStore {
             .transpose()
     }
 
-    /// The records whose places begin with `prefix`, in order, from the first after `after` on.
+    /// The records whose places begin with `prefix`, in order, from the first after `after` on. Of more than the engine
+    /// gives in one page, those after it may be of a later revision.
     pub(crate) fn list<T: DeserializeOwned>(
         &self,
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Page<T>, Error> {
-        let page = self.inner.store.list(prefix, after, limit)?;
+        let mut page = self.inner.store.list(prefix, after, limit.min(MAX_PAGE))?;
+        while let Some((last, _)) = page.last().filter(|_| page.len() < limit && page.len() % MAX_PAGE == 0) {
+            let more = self.inner.store.list(prefix, Some(last), (limit - page.len()).min(MAX_PAGE))?;
+            if more.is_empty() {
+                break;
+            }
+            page.extend(more);
+        }
         page.into_iter()
             .map(|(place, stored)| {
                 let record = self.read(&place, &stored.value)?;
