@@ -12,5 +12,6 @@
 mod anchor;
 mod check;
 mod desk;
+mod fixture;
 mod freshness;
 mod lifecycle;
