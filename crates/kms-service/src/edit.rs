@@ -211,7 +211,11 @@ impl<'a> Edit<'a> {
         for name in &self.aliases {
             self.service.cache.alias_changed(name);
         }
-        Ok(committed?.is_some())
+        let committed = committed?;
+        if let Some(revision) = committed {
+            self.service.lease.committed(revision);
+        }
+        Ok(committed.is_some())
     }
 }
 

@@ -18,6 +18,7 @@ mod facts;
 mod grants;
 mod import;
 mod jobs;
+mod lease;
 pub mod name;
 pub mod operator;
 mod ops;

@@ -167,6 +167,19 @@ pub(crate) fn region_of(place: &[u8]) -> Option<Region> {
     region.parse().ok()
 }
 
+/// The region and key of an entry of [`key`] or [`grant`].
+pub(crate) fn key_parts(place: &[u8]) -> Option<(Region, KeyId)> {
+    let [region, id] = parts(place)?;
+    Some((region.parse().ok()?, id.split('/').next()?.parse().ok()?))
+}
+
+/// The account, region and name of an entry of [`alias`].
+pub(crate) fn alias_parts(place: &[u8]) -> Option<(AccountId, Region, AliasName)> {
+    let text = core::str::from_utf8(place.strip_prefix(b"a/")?).ok()?;
+    let mut parts = text.splitn(3, '/');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
 /// The region and key of a grant.
 pub(crate) fn grant_parts(place: &[u8]) -> Option<(Region, KeyId)> {
     let [region, id, _] = parts(place)?;

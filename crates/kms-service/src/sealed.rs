@@ -12,6 +12,7 @@
 //! place is the additional data. The store key is 32 random bytes, sealed by the root master key in the [header](Header).
 
 use core::fmt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kms_core::primitives::aead::AesGcm;
@@ -19,10 +20,11 @@ use kms_core::primitives::mac::hmac;
 use kms_core::{
     Call, EncryptionContext, Error, ErrorKind, Key, KeySpec, MacAlgorithm, RandomSource, Records, Secret, SystemRandom,
 };
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::{Guard, Outcome, Revision, Store, Transaction, Write};
+use crate::store::{Guard, MAX_PAGE, Outcome, Revision, Store, Transaction, Write};
 
 mod header;
 mod records;
@@ -35,6 +37,8 @@ const TAG: usize = 16;
 const LABEL: &[u8] = b"kms record v1";
 /// How often a transaction of unknown outcome is asked for again.
 const ASK_AGAIN: usize = 5;
+/// How many transactions of key material are remembered.
+const OF_MATERIAL: usize = 4096;
 
 /// A store whose records only the holder of the root key can read, write, swap or move.
 #[derive(Clone)]
@@ -46,6 +50,8 @@ struct Inner {
     store: Arc<dyn Store>,
     header: Header,
     key: Secret,
+    /// The newest transactions that changed nothing but key material: see [`is_of_material`](SealedStore::is_of_material).
+    of_material: Mutex<BTreeSet<Revision>>,
 }
 
 /// Changes to sealed records, for one transaction.
@@ -87,7 +93,7 @@ impl SealedStore {
         loop {
             if let Some(header) = Header::read(&*store)? {
                 let key = header.open(root)?;
-                return Ok(Self { inner: Arc::new(Inner { store, header, key }) });
+                return Ok(Self { inner: Arc::new(Inner { store, header, key, of_material: Mutex::default() }) });
             }
             if !store.list(b"", None, 1)?.is_empty() {
                 return Err(Error::malformed(
@@ -185,14 +191,22 @@ impl SealedStore {
             .transpose()
     }
 
-    /// The records whose places begin with `prefix`, in order, from the first after `after` on.
+    /// The records whose places begin with `prefix`, in order, from the first after `after` on. Of more than the engine
+    /// gives in one page, those after it may be of a later revision.
     pub(crate) fn list<T: DeserializeOwned>(
         &self,
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Page<T>, Error> {
-        let page = self.inner.store.list(prefix, after, limit)?;
+        let mut page = self.inner.store.list(prefix, after, limit.min(MAX_PAGE))?;
+        while let Some((last, _)) = page.last().filter(|_| page.len() < limit && page.len() % MAX_PAGE == 0) {
+            let more = self.inner.store.list(prefix, Some(last), (limit - page.len()).min(MAX_PAGE))?;
+            if more.is_empty() {
+                break;
+            }
+            page.extend(more);
+        }
         page.into_iter()
             .map(|(place, stored)| {
                 let record = self.read(&place, &stored.value)?;
@@ -216,6 +230,25 @@ impl SealedStore {
     /// The store's; `TimedOut` that may have run if the outcome cannot be learned.
     pub(crate) fn commit(&self, change: Change) -> Result<Option<Revision>, Error> {
         commit(&*self.inner.store, change)
+    }
+
+    /// Commits a change of nothing but what backends keep.
+    fn commit_material(&self, change: Change) -> Result<Option<Revision>, Error> {
+        let committed = self.commit(change)?;
+        if let Some(revision) = committed {
+            let mut of_material = self.inner.of_material.lock();
+            of_material.insert(revision);
+            if of_material.len() > OF_MATERIAL {
+                of_material.pop_first();
+            }
+        }
+        Ok(committed)
+    }
+
+    /// Whether the transaction of that revision is known to have changed nothing but what backends keep, so that no
+    /// record of a service is older for it. Known are this process's own, the newest of them.
+    pub(crate) fn is_of_material(&self, revision: Revision) -> bool {
+        self.inner.of_material.lock().contains(&revision)
     }
 }
 

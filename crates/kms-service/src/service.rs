@@ -13,6 +13,7 @@ use crate::audit::Log;
 use crate::backends::Home;
 use crate::cache::Cache;
 use crate::caller::Caller;
+use crate::lease::Lease;
 use crate::ops::{self, Perform};
 use crate::quota::{Admission, Quotas, Throttle};
 use crate::record::{AliasRecord, KeyRecord, Rotation};
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     /// The HSMs that custom key stores can be in front of, by the name that the operator gave them.
     pub(crate) clusters: BTreeMap<String, Arc<Home>>,
     pub(crate) cache: Cache,
+    pub(crate) lease: Lease,
     pub(crate) ledger: Ledger,
     pub(crate) admission: Admission,
     pub(crate) audit: Option<Arc<Log>>,
@@ -129,6 +131,7 @@ pub struct ServiceBuilder {
     home: Home,
     clusters: BTreeMap<String, Arc<Home>>,
     cached_keys: usize,
+    freshness: Option<Duration>,
     quotas: Quotas,
     audit: Option<Arc<Log>>,
     clock: Arc<dyn Clock>,
@@ -148,6 +151,7 @@ impl ServiceBuilder {
             home: Home::new(backend, None),
             clusters: BTreeMap::new(),
             cached_keys: 10_000,
+            freshness: Some(Duration::from_secs(1)),
             quotas: Quotas::aws(),
             audit: None,
             clock: Arc::new(SystemClock),
@@ -177,6 +181,19 @@ impl ServiceBuilder {
     #[must_use]
     pub const fn cached_keys(mut self, keys: usize) -> Self {
         self.cached_keys = keys;
+        self
+    }
+
+    /// How long a change that another process or server makes in the same store may remain unseen: what is in memory serves
+    /// no longer than that after the store was last asked whether there is anything newer. Default: one second.
+    ///
+    /// Requests ask as soon as the last answer is a quarter of the bound old. When the store does not answer and the whole
+    /// bound is over, they are refused with `DependencyTimeoutException`. With zero, each request asks: what one process has
+    /// answered binds all of them at once, at the price of a read of the store's revision for each request. `None`: nobody
+    /// else changes the store, and it is never asked. Changes of this service bind it at once in any case.
+    #[must_use]
+    pub const fn freshness(mut self, bound: Option<Duration>) -> Self {
+        self.freshness = bound;
         self
     }
 
@@ -243,6 +260,7 @@ impl ServiceBuilder {
                 home: Arc::new(self.home),
                 clusters: self.clusters,
                 cache: Cache::new(self.cached_keys),
+                lease: Lease::new(self.freshness),
                 ledger: Ledger::default(),
                 admission: Admission::new(self.quotas),
                 audit: self.audit,
@@ -285,7 +303,8 @@ impl Service {
         &self.inner.store
     }
 
-    /// Forgets what was read: something else may have changed the store.
+    /// Forgets what was read: something else may have changed the store. Without it, such a change is seen within the bound
+    /// that [`freshness`](ServiceBuilder::freshness) sets.
     pub fn refresh(&self) {
         self.inner.cache.clear();
     }
@@ -362,6 +381,7 @@ impl Inner {
 
     /// A key of a region, whoever it belongs to.
     pub(crate) fn key(&self, region: &Region, id: KeyId) -> Result<Option<Arc<Snapshot>>, KmsError> {
+        self.lease.check(&self.store, &self.cache, &*self.clock)?;
         let name = (region.clone(), id);
         if let Some(kept) = self.cache.key(&name) {
             return Ok(Some(kept));
@@ -380,6 +400,7 @@ impl Inner {
         region: &Region,
         alias: &AliasName,
     ) -> Result<Option<KmsKeyId>, KmsError> {
+        self.lease.check(&self.store, &self.cache, &*self.clock)?;
         let name = (account, region.clone(), alias.clone());
         if let Some(target) = self.cache.alias(&name) {
             return Ok(Some(target));

@@ -48,15 +48,18 @@ impl Snapshot {
         let store = &service.store;
         // A change between two of the reads shows in the last one.
         for _ in 0..TRIES {
-            let Some(found) = store.get::<KeyRecord>(&place::key(region, id))? else { return Ok(None) };
+            let place = place::key(region, id);
+            let Some(found) = store.get::<KeyRecord>(&place)? else { return Ok(None) };
             let record = found.record;
-            let listed = store.get::<Listed>(&place::listed(record.account, region, record.id))?;
             let grants = all_grants(store, &record)?;
-            let again = store.get::<KeyRecord>(&place::key(region, id))?;
+            let list_place = place::listed(record.account, region, record.id);
+            let mut both = store.engine().get(&[&list_place, &place])?.into_iter();
+            let (listed, again) = (both.next().flatten(), both.next().flatten());
             if again.is_none_or(|again| again.version != found.version) {
                 continue;
             }
-            if listed.is_none_or(|listed| listed.record.revision != record.revision) {
+            let listed = listed.map(|listed| store.read::<Listed>(&list_place, &listed.value)).transpose()?;
+            if listed.is_none_or(|listed| listed.revision != record.revision) {
                 return Err(rolled_back(&record).into());
             }
             check_grants(store, &record, &grants)?;

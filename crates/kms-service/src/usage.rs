@@ -26,6 +26,8 @@ const MONTHS: usize = 14;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     keys: Mutex<HashMap<KeyName, Arc<Uses>>>,
+    /// Held while uses are kept: two at once would keep the same uses twice.
+    keeping: Mutex<()>,
 }
 
 /// The uses of one key since they were last kept.
@@ -157,6 +159,7 @@ impl Inner {
     /// The store's; what was not kept stays counted.
     pub(crate) fn keep_usage(&self) -> Result<(), KmsError> {
         let now = self.clock.now();
+        let _keeping = self.ledger.keeping.lock();
         for ((region, id), uses) in self.ledger.used() {
             let counted = self.edit(|edit| {
                 let place = place::usage(&region, id);

@@ -1,7 +1,7 @@
 //! The log that a server writes to: many callers, one writer thread.
 
 use core::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -31,6 +31,7 @@ use crate::audit::tail::{Cut, Settings, Tail, Trouble};
 /// ```
 pub struct Log {
     shared: Arc<Shared>,
+    directory: PathBuf,
     cut: Option<Cut>,
     writer: Option<JoinHandle<()>>,
 }
@@ -72,7 +73,7 @@ impl Log {
         let thread = thread.map_err(|e| {
             Error::with_detail(ErrorKind::Internal, "cannot start the audit log's thread").with_source(e)
         })?;
-        Ok(Self { shared, cut, writer: Some(thread) })
+        Ok(Self { shared, directory: directory.to_path_buf(), cut, writer: Some(thread) })
     }
 
     /// Appends a record, JSON of at most 262,144 bytes, and waits until it is on the disk. Callers at the same time share
@@ -104,6 +105,11 @@ impl Log {
     #[must_use]
     pub fn head(&self) -> Head {
         *self.shared.head.lock()
+    }
+
+    /// Where it is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// What was cut off when the log was opened.

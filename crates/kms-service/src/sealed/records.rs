@@ -26,7 +26,7 @@ impl Records for StoreRecords {
         let mut change = Change::default();
         change.writes.push(crate::store::Write::Put(place.clone(), self.0.seal(&place, record)?));
         change.absent(place);
-        match self.0.commit(change)? {
+        match self.0.commit_material(change)? {
             Some(_) => Ok(()),
             None => Err(Error::invalid_input(format!("another key has the id {id}"))),
         }
@@ -35,7 +35,7 @@ impl Records for StoreRecords {
     fn remove(&self, id: MaterialId) -> Result<(), Error> {
         let mut change = Change::default();
         change.delete(place::material(id));
-        self.0.commit(change).map(drop)
+        self.0.commit_material(change).map(drop)
     }
 
     fn list(&self) -> Result<Vec<MaterialId>, Error> {
@@ -61,7 +61,7 @@ impl Records for StoreRecords {
                 None => change.absent(place.clone()),
             };
             self.0.put(&mut change, place.clone(), &sum)?;
-            if self.0.commit(change)?.is_some() {
+            if self.0.commit_material(change)?.is_some() {
                 return Ok(Some(before));
             }
         }
