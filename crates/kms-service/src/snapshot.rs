@@ -14,7 +14,7 @@ use crate::sealed::SealedStore;
 use crate::service::Inner;
 use crate::store::MAX_PAGE;
 use crate::usage::Uses;
-use crate::{Exception, KmsError, Region, grants, place};
+use crate::{KmsError, Region, grants, place};
 
 /// How often a key that is being changed is read again.
 const TRIES: usize = 100;
@@ -92,15 +92,6 @@ impl Snapshot {
     /// All grants, in no order.
     pub(crate) fn all_grants(&self) -> impl Iterator<Item = &Arc<GrantRecord>> {
         self.grants.values().flatten()
-    }
-
-    /// That the custom key store is connected that the key is in.
-    pub(crate) fn check_available(&self) -> Result<(), KmsError> {
-        if self.connected {
-            return Ok(());
-        }
-        let text = format!("{} is unavailable: its custom key store is not connected.", self.arn_text);
-        Err(KmsError::with(Exception::KMSInvalidState, text))
     }
 
     /// One generation of the key's material, opened.

@@ -77,7 +77,7 @@ impl<'a> Admitted<'a> {
     /// # Errors
     /// `DisabledException`, `KMSInvalidStateException`.
     pub(crate) fn check_state(&self) -> Result<(), KmsError> {
-        state::check(self.0.step.operation, self.record(), self.0.step.now)
+        state::check(self.0.step.operation, self.record(), self.snapshot().connected, self.0.step.now)
     }
 
     /// Changes the key: `work` gets it as it is now, after its state was found to allow the operation.
@@ -94,7 +94,7 @@ impl<'a> Admitted<'a> {
             let gone = || crate::step::not_found(format!("Key '{}' does not exist", self.arn()));
             let found = found.filter(|found| found.record.account == read.account).ok_or_else(gone)?;
             let (mut key, version) = (found.record, found.version);
-            state::check(step.operation, &key, step.now)?;
+            state::check(step.operation, &key, self.snapshot().connected, step.now)?;
             let done = work(&mut key, edit)?;
             edit.put_key(&mut key, version)?;
             Ok(done)
@@ -107,7 +107,6 @@ impl<'a> Admitted<'a> {
     /// `DisabledException`, `KMSInvalidStateException`.
     pub(crate) fn ready(self) -> Result<Ready<'a>, KmsError> {
         self.check_state()?;
-        self.0.found.snapshot.check_available()?;
         Ok(Ready(self))
     }
 }

@@ -245,10 +245,7 @@ pub(crate) fn metadata(
         .filter(|import| import.present && import.valid_to.is_none_or(|end| end > now));
     // AWS leaves the current material's id out for keys that have none of their own to show.
     let shows_material = record.spec == KeySpec::SymmetricDefault && record.origin != OriginType::AwsCloudhsm;
-    let state = match record.state_at(now) {
-        KeyState::Enabled if !connected => KeyState::Unavailable,
-        state => state,
-    };
+    let state = crate::state::shown(record, connected, now);
     Ok(KeyMetadata {
         aws_account_id: Some(record.account.to_string()),
         key_id: record.id.to_string(),
