@@ -135,7 +135,7 @@ pub(crate) fn check_grants(store: &SealedStore, record: &KeyRecord, all: &[Grant
     if counted && digest == record.grants_digest { Ok(()) } else { Err(rolled_back(record)) }
 }
 
-fn rolled_back(record: &KeyRecord) -> Error {
+pub(crate) fn rolled_back(record: &KeyRecord) -> Error {
     Error::malformed(format!(
         "the records of the key {} do not belong together: one was put back, or is missing. `kms store check` says more",
         record.id
