@@ -148,7 +148,7 @@ impl<'a> Step<'a> {
         if let Some(target) = self.service.alias(account, region, alias)? {
             return Ok(target);
         }
-        if alias.is_reserved() && account == self.caller.account() {
+        if alias.service().is_some() && account == self.caller.account() {
             // The service's own keys are made when they are first used.
             return self.service.make_aws_managed(account, region, alias, self.now);
         }

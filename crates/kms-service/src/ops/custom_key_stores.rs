@@ -56,7 +56,7 @@ impl Inner {
     }
 }
 
-fn unknown(id: &str) -> KmsError {
+pub(super) fn unknown(id: &str) -> KmsError {
     KmsError::with(Exception::CustomKeyStoreNotFound, format!("Custom key store {id} does not exist."))
 }
 
@@ -144,14 +144,13 @@ impl Sealed for CreateCustomKeyStoreRequest {
         let cluster = cluster.ok_or_else(|| KmsError::validation("A CloudHsmClusterId is required."))?;
         let (account, region) = (admitted.account, &step.caller.region);
         let name = self.custom_key_store_name.to_string();
-        step.is_free(account, "", &name, &cluster)?;
         let mut random = [0; 8];
         step.service.random.fill(&mut random)?;
         let id = format!("cks-{:017x}", u64::from_be_bytes(random));
         let record = CustomKeyStoreRecord {
             id: id.clone(),
-            name,
-            cluster,
+            name: name.clone(),
+            cluster: cluster.clone(),
             trust_anchor: self.trust_anchor_certificate.clone(),
             connected: false,
             failed: false,
@@ -168,6 +167,8 @@ impl Sealed for CreateCustomKeyStoreRequest {
                 counts.custom_key_stores += 1;
                 Ok(())
             })?;
+            // After the count was read, which no other request can change meanwhile.
+            step.is_free(account, &id, &name, &cluster)?;
             edit.put(place::custom_key_store(account, region, &id), &record, None)
         })?;
         Ok(CreateCustomKeyStoreResponse { custom_key_store_id: id })
@@ -182,10 +183,12 @@ impl Sealed for UpdateCustomKeyStoreRequest {
             return Err(not_here());
         }
         let id = &self.custom_key_store_id;
-        step.change_store(&admitted, id, |store, _| {
+        step.change_store(&admitted, id, |store, edit| {
             if store.connected {
                 return Err(state(store, "disconnected"));
             }
+            // Of requests that make or change custom key stores at once, one is first.
+            edit.count(admitted.account, &step.caller.region, |_| Ok(()))?;
             let name = self.new_custom_key_store_name.as_ref().unwrap_or(&store.name).clone();
             let cluster = self.cloud_hsm_cluster_id.as_ref().unwrap_or(&store.cluster).clone();
             step.is_free(admitted.account, id, &name, &cluster)?;
