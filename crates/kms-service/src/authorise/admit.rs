@@ -161,14 +161,12 @@ impl<'a> Ready<'a> {
     /// # Errors
     /// What the backend says.
     pub(crate) fn key(&self, generation: u32) -> Result<Key, Error> {
-        let key = self.open(generation)?;
-        self.snapshot().uses.count(generation, self.0.0.step);
-        Ok(key)
+        self.snapshot().material(self, generation, &self.call())
     }
 
-    /// The same, for what is not a use of the key.
-    pub(crate) fn open(&self, generation: u32) -> Result<Key, Error> {
-        self.snapshot().material(self, generation, &self.call())
+    /// Counts a use of a generation, which has succeeded.
+    pub(crate) fn used(&self, generation: u32) {
+        self.snapshot().uses.count(generation, self.0.0.step);
     }
 
     /// What travels with calls to the backend.
