@@ -179,7 +179,11 @@ impl Due {
     ) -> Result<(), KmsError> {
         if self.run(service, moment, note, done)? {
             service.edit(|edit| {
-                edit.delete_unchanged(note.to_vec(), version);
+                let found = service.store.engine().get(&[note])?.into_iter().next().flatten();
+                // Another server may have taken it away, or have put a new one there.
+                if found.is_some_and(|found| found.version == version) {
+                    edit.delete_unchanged(note.to_vec(), version);
+                }
                 Ok(())
             })?;
         }
