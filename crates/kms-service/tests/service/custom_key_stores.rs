@@ -235,6 +235,37 @@ fn a_custom_key_store_holds_symmetric_keys_of_one_region_alone() {
     assert_eq!(desk.ask(external).unwrap_err().exception(), Exception::UnsupportedOperation);
 }
 
+#[test]
+fn keys_of_an_hsm_that_the_operator_took_away_wait_until_it_is_back() {
+    let hsm = Hsm::new();
+    let first = desk(hsm.clone());
+    let id = first.ask(create("hsm", CLUSTER)).unwrap().custom_key_store_id;
+    connect(&first, &id).unwrap();
+    let (key, doomed) = (first.create(key_in(&id)).key_id, first.create(key_in(&id)).key_id);
+    let sealed = first.encrypt(&key, b"text").unwrap().ciphertext_blob;
+    let at = SoftBackend::locator(
+        kms_core::blob::material_id(&first.encrypt(&doomed, b"text").unwrap().ciphertext_blob).unwrap(),
+    );
+    first.ask(ScheduleKeyDeletionRequest { key_id: doomed.into(), pending_window_in_days: Some(7) }).unwrap();
+
+    let without = Desk::over(first.store.clone(), first.root.clone(), |builder| builder);
+    refused(without.decrypt(&sealed), Exception::KMSInvalidState, "is unavailable.");
+    for _ in 0..2 {
+        without.clock.advance(DAY * 7);
+        let _too_early = without.service.run_due();
+    }
+    assert_eq!(without.service.run_due().unwrap_err().exception(), Exception::KeyUnavailable);
+    hsm.keys.open(&at, &Call::default()).unwrap();
+
+    let back = Desk::over(first.store.clone(), first.root.clone(), |builder| {
+        builder.cluster(CLUSTER, hsm.clone(), Duration::from_secs(10))
+    });
+    back.clock.advance(DAY * 14);
+    back.service.run_due().unwrap();
+    assert_eq!(hsm.keys.open(&at, &Call::default()).unwrap_err().kind(), ErrorKind::KeyUnavailable);
+    back.decrypt(&sealed).unwrap();
+}
+
 /// SoftHSM; what it has wrapped is in the service's store.
 #[test]
 fn keys_live_in_a_real_token() {

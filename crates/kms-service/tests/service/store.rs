@@ -303,3 +303,50 @@ fn of_changes_at_once_none_is_lost() {
     assert_eq!(desk.ask(ListAliasesRequest { key_id: Some(key), ..Default::default() }).unwrap().aliases.len(), 40);
     assert_eq!(desk.ask(ListKeysRequest::default()).unwrap().keys.len(), 41);
 }
+
+#[test]
+fn servers_that_do_what_is_due_at_once_do_it_once() {
+    let desk = Desk::new();
+    let keys: Vec<_> = (0..6).map(|_| desk.key()).collect();
+    for (number, key) in keys.iter().enumerate() {
+        for name in 0..30 {
+            let alias_name = format!("alias/{number}/{name}").into();
+            desk.ask(CreateAliasRequest { alias_name, target_key_id: key.as_str().into() }).unwrap();
+            let grant = CreateGrantRequest {
+                key_id: key.as_str().into(),
+                grantee_principal: Some(format!("arn:aws:iam::{ACCOUNT}:user/{name}")),
+                operations: vec![GrantOperation::Encrypt.into()].into(),
+                ..Default::default()
+            };
+            desk.ask(grant).unwrap();
+        }
+        let request = ScheduleKeyDeletionRequest { key_id: key.as_str().into(), pending_window_in_days: Some(7) };
+        desk.ask(request).unwrap();
+    }
+    let rotated = desk.key();
+    let enable = EnableKeyRotationRequest { key_id: rotated.as_str().into(), rotation_period_in_days: Some(90) };
+    desk.ask(enable).unwrap();
+    let second = Desk::over(desk.store.clone(), desk.root.clone(), |builder| builder);
+    let mut done = (0, 0);
+    for days in [8, 90] {
+        for desk in [&desk, &second] {
+            desk.clock.advance(DAY * days);
+        }
+        let run = |desk: &Desk| desk.service.run_due().unwrap();
+        let (one, other) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| run(&second));
+            (run(&desk), other.join().unwrap())
+        });
+        done = (done.0 + one.deleted + other.deleted, done.1 + one.rotated + other.rotated);
+    }
+    assert_eq!(done, (6, 1));
+    desk.service.refresh();
+    assert_eq!(desk.ask(ListKeysRequest::default()).unwrap().keys.len(), 1);
+    assert!(desk.ask(ListAliasesRequest::default()).unwrap().aliases.is_empty());
+    assert_eq!(desk.service.store().records().list().unwrap().len(), 2, "of the rotated key");
+    for prefix in ["g/", "r/", "a/", "u/"] {
+        assert!(desk.store.list(prefix.as_bytes(), None, 1).unwrap().is_empty(), "{prefix}");
+    }
+    let due = desk.store.list(b"d/", None, 10).unwrap();
+    assert_eq!(due.len(), 1, "the next rotation");
+}
