@@ -8,7 +8,7 @@ use crate::record::{AliasRecord, Counts, GrantRecord, KeyRecord, Listed};
 use crate::sealed::{Change, Versioned};
 use crate::service::Inner;
 use crate::store::Revision;
-use crate::{AccountId, AliasName, Exception, KmsError, Region, Timestamp, place};
+use crate::{AccountId, AliasName, Exception, KmsError, Region, Timestamp, place, snapshot};
 
 /// How often a change that others were faster than is tried.
 const TRIES: usize = 64;
@@ -53,8 +53,24 @@ impl<'a> Edit<'a> {
     }
 
     /// A key as it is now.
+    ///
+    /// # Errors
+    /// `KMSInternalException` if it was put back; the store's faults.
     pub(crate) fn key(&self, region: &Region, id: KeyId) -> Result<Option<Versioned<KeyRecord>>, KmsError> {
-        Ok(self.service.store.get(&place::key(region, id))?)
+        let (store, place) = (&self.service.store, place::key(region, id));
+        for _ in 0..TRIES {
+            let Some(found) = store.get::<KeyRecord>(&place)? else { return Ok(None) };
+            let (_, listed) = places(&found.record);
+            let listed = store.get::<Listed>(&listed)?;
+            if listed.is_some_and(|listed| listed.record.revision == found.record.revision) {
+                return Ok(Some(found));
+            }
+            // It was changed between the two, or the one does not belong to the other.
+            if store.get::<KeyRecord>(&place)?.is_some_and(|again| again.version == found.version) {
+                return Err(snapshot::rolled_back(&found.record).into());
+            }
+        }
+        Err(KmsError::with(Exception::DependencyTimeout, "Too many changes at once: try again."))
     }
 
     /// Adds a key that must not be there yet.
@@ -191,6 +207,11 @@ impl<'a> Edit<'a> {
     /// All that is kept in memory is forgotten: more has changed than keys and aliases that could be named.
     pub(crate) const fn changes_everything(&mut self) {
         self.everything = true;
+    }
+
+    /// Takes any other record away.
+    pub(crate) fn delete(&mut self, place: Vec<u8>) {
+        self.change.delete(place);
     }
 
     /// Takes any other record away, if it is the one that was read.

@@ -99,6 +99,8 @@ exceptions! {
     InvalidKeyUsage 400 false,
     /// The marker is not one that was handed out.
     InvalidMarker 400 false,
+    /// The alias is reserved for the service's own keys.
+    NotAuthorized 400 false,
     /// The key's state does not allow this.
     KMSInvalidState 400 false,
     /// The MAC is not the message's.
@@ -192,6 +194,12 @@ impl KmsError {
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
+    }
+
+    /// Whether nothing was done: the store may not know what became of a change.
+    #[must_use]
+    pub(crate) fn is_certain(&self) -> bool {
+        self.cause.as_ref().is_none_or(|cause| !cause.may_have_run())
     }
 
     /// What lies behind a fault of the service: for its operator's log, never for the caller.

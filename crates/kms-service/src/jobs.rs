@@ -3,14 +3,16 @@
 use core::time::Duration;
 
 use kms_core::KeyId;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::ops::{deletion, import, rotation};
+use crate::record::{FirstSeen, Import, KeyRecord};
 use crate::service::{Inner, Service};
-use crate::store::MAX_PAGE;
-use crate::{Exception, KmsError, Region, Timestamp, place, text, trail};
+use crate::store::{MAX_PAGE, Revision};
+use crate::{KmsError, Region, Timestamp, place, text, trail};
 
-/// How far the clock may be behind the latest time that the service has seen.
+/// How far the clock may be behind the latest time that the service has seen, without having been set back.
 const BACKWARDS: Duration = Duration::from_secs(300);
 
 /// What [`Service::run_due`] did.
@@ -23,47 +25,94 @@ pub struct Done {
     pub rotated: usize,
     /// Keys of which imported material was deleted since it had expired.
     pub expired: usize,
+    /// The clock is more than five minutes behind what the service has seen: it was set back, or was ahead before.
+    pub clock_was_set_back: bool,
 }
 
-/// The latest time that the service has seen.
+/// What the service knows of time: what its clock showed, and how long it has run itself.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Seen {
+    /// The latest time that the clock has shown.
     #[serde(with = "text::millis")]
     latest: Timestamp,
+    /// For how many milliseconds the service was there to see time pass.
+    #[serde(default)]
+    ran: u64,
+    /// How often the clock was set back.
+    #[serde(default)]
+    set_back: u64,
+}
+
+/// How long a process had run when it last added to what the service has run.
+#[derive(Debug)]
+pub(crate) struct Running(Mutex<Duration>);
+
+impl Running {
+    /// Counts from `running` on, which is what the clock says.
+    pub(crate) const fn since(running: Duration) -> Self {
+        Self(Mutex::new(running))
+    }
+}
+
+/// A time, and how much the service has seen of the time before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
+    seen: FirstSeen,
+    pub(crate) clock_was_set_back: bool,
+}
+
+impl Moment {
+    /// What is noted of something that is first seen now.
+    pub(crate) const fn first_seen(self) -> FirstSeen {
+        self.seen
+    }
+
+    /// Whether the clock was not set back since.
+    pub(crate) const fn goes_on_from(self, first: FirstSeen) -> bool {
+        self.seen.set_back == first.set_back
+    }
+
+    /// Whether the service has run for as long as `grace` since, and its clock was right all the while, as far as it can
+    /// tell. A clock that jumps ahead makes no time pass.
+    pub(crate) const fn is_past(self, first: FirstSeen, grace: Duration) -> bool {
+        let ran = Duration::from_millis(self.seen.ran.saturating_sub(first.ran));
+        self.goes_on_from(first) && ran.as_millis() >= grace.as_millis()
+    }
 }
 
 impl Service {
     /// Does what is due: deletes keys whose time is over, rotates, deletes imported material that has expired, and keeps
-    /// what was counted and how far the audit log goes. To be called every few minutes. Doing it twice, or on several servers at once, does no harm.
+    /// what was counted and how far the audit log goes. To be called every few minutes. Doing it twice, or on several
+    /// servers at once, does no harm.
     ///
-    /// Nothing is deleted that was not seen to be due before, a [grace](crate::ServiceBuilder::deletion_grace) ago.
+    /// Nothing is deleted that was not seen to be due before, a [grace](crate::ServiceBuilder::deletion_grace) ago. That
+    /// time is counted while a service runs, over restarts; a clock that jumps ahead does not add to it, and one that is
+    /// set back starts it anew.
     ///
     /// # Errors
-    /// `KMSInternalException` if the clock is more than five minutes behind what the service has seen: nothing is done
-    /// before it is right again. The store's and the backend's faults: what is left is done the next time.
+    /// The store's and the backend's faults: what they do not concern is done, and what is left the next time.
     pub fn run_due(&self) -> Result<Done, KmsError> {
         let service = &*self.inner;
-        let now = service.clock.now();
-        see(service, now)?;
+        let moment = see(service)?;
         service.keep_usage()?;
         service.keep_anchor()?;
-        let mut done = Done::default();
+        let mut done = Done { clock_was_set_back: moment.clock_was_set_back, ..Done::default() };
+        let mut failed = None;
         let mut after = None::<Vec<u8>>;
         loop {
             let page = service.store.engine().list(place::DUE, after.as_deref(), MAX_PAGE)?;
-            let Some((last, _)) = page.last() else { return Ok(done) };
-            after = Some(last.clone());
+            let later = page.iter().any(|(note, _)| Due::read(note).is_some_and(|due| due.at > moment.now));
             for (note, stored) in &page {
-                let Some(due) = Due::read(note) else { continue };
-                if due.at > now {
-                    return Ok(done);
+                let Some(due) = Due::read(note).filter(|due| due.at <= moment.now) else { continue };
+                // What fails for one key is no reason to leave the others.
+                if let Err(error) = due.settle(service, moment, note, stored.version, &mut done) {
+                    failed.get_or_insert(error);
                 }
-                if due.run(service, now, &mut done)? {
-                    service.edit(|edit| {
-                        edit.delete_unchanged(note.clone(), stored.version);
-                        Ok(())
-                    })?;
-                }
+            }
+            match page.last() {
+                Some((last, _)) if !later => after = Some(last.clone()),
+                _ => return failed.map_or(Ok(done), Err),
             }
         }
     }
@@ -88,22 +137,30 @@ impl Service {
 }
 
 /// Notes the time.
-fn see(service: &Inner, now: Timestamp) -> Result<(), KmsError> {
-    service.edit(|edit| {
+pub(crate) fn see(service: &Inner) -> Result<Moment, KmsError> {
+    let mut last = service.running.0.lock();
+    let (now, running) = (service.clock.now(), service.clock.running());
+    let elapsed = running.saturating_sub(*last);
+    let moment = service.edit(|edit| {
         let found = service.store.get::<Seen>(place::CLOCK)?;
         let read = found.as_ref().map(|found| found.version);
-        match found {
-            Some(found) if now + BACKWARDS < found.record.latest => Err(KmsError::with(
-                Exception::KMSInternal,
-                format!(
-                    "The clock shows {now}, and the service has seen {}: one of the two is wrong.",
-                    found.record.latest
-                ),
-            )),
-            Some(found) if now <= found.record.latest => Ok(()),
-            _ => edit.put(place::CLOCK.to_vec(), &Seen { latest: now }, read),
-        }
-    })
+        let before = found.map_or(Seen { latest: now, ran: 0, set_back: 0 }, |found| found.record);
+        let set_back = now + BACKWARDS < before.latest;
+        // What several servers see of the same time counts once, hence by the clock; and what the clock makes up does
+        // not count, hence by what has passed.
+        let passed = elapsed.min(now.since(before.latest));
+        let seen = Seen {
+            latest: if set_back { now } else { now.max(before.latest) },
+            ran: before.ran.saturating_add(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)),
+            set_back: before.set_back.saturating_add(u64::from(set_back)),
+        };
+        edit.put(place::CLOCK.to_vec(), &seen, read)?;
+        let seen = FirstSeen { ran: seen.ran, set_back: seen.set_back };
+        Ok(Moment { now, seen, clock_was_set_back: set_back })
+    })?;
+    *last = running;
+    drop(last);
+    Ok(moment)
 }
 
 /// A note that something is due.
@@ -123,19 +180,45 @@ impl Due {
         Some(Self { at: Timestamp::from_millis(at), kind, region, key })
     }
 
+    /// Does it, and takes the note away when it has served.
+    fn settle(
+        &self,
+        service: &Inner,
+        moment: Moment,
+        note: &[u8],
+        version: Revision,
+        done: &mut Done,
+    ) -> Result<(), KmsError> {
+        if self.run(service, moment, note, done)? {
+            service.edit(|edit| {
+                let found = service.store.engine().get(&[note])?.into_iter().next().flatten();
+                // Another server may have taken it away, or have put a new one there.
+                if found.is_some_and(|found| found.version == version) {
+                    edit.delete_unchanged(note.to_vec(), version);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
     /// Does it. `true`: the note has served.
-    fn run(&self, service: &Inner, now: Timestamp, done: &mut Done) -> Result<bool, KmsError> {
-        let (region, key, grace) = (&self.region, self.key, service.deletion_grace);
+    fn run(&self, service: &Inner, moment: Moment, note: &[u8], done: &mut Done) -> Result<bool, KmsError> {
+        let (region, key, grace, now) = (&self.region, self.key, service.deletion_grace, moment.now);
         match self.kind.as_str() {
             deletion::DUE => {
-                if let Some(key) = deletion::destroy_key(service, region, key, now, grace)? {
+                if let Some(key) = deletion::destroy_key(service, region, key, moment, grace)? {
                     done.deleted += 1;
                     trail::record_own(service, "DeleteKey", &key, now)?;
                 }
-                let still = service.store.get::<crate::record::KeyRecord>(&place::key(region, key))?;
+                let still = service.store.get::<KeyRecord>(&place::key(region, key))?;
                 let waits =
                     still.and_then(|still| still.record.deletion).is_some_and(|wait| wait.date == Some(self.at));
                 Ok(!waits)
+            }
+            deletion::DESTROY => {
+                deletion::destroy_remains(service, note)?;
+                Ok(true)
             }
             rotation::DUE => {
                 if let Some(key) = rotation::rotate(service, region, key, now)? {
@@ -145,12 +228,12 @@ impl Due {
                 Ok(true)
             }
             import::DUE => {
-                if let Some(key) = import::expire(service, region, key, now, grace)? {
+                if let Some(key) = import::expire(service, region, key, moment, grace)? {
                     done.expired += 1;
                     trail::record_own(service, "DeleteExpiredKeyMaterial", &key, now)?;
                 }
-                let still = service.store.get::<crate::record::KeyRecord>(&place::key(region, key))?;
-                let waits = |import: &crate::record::Import| import.present && import.valid_to == Some(self.at);
+                let still = service.store.get::<KeyRecord>(&place::key(region, key))?;
+                let waits = |import: &Import| import.present && import.valid_to == Some(self.at);
                 Ok(!still.is_some_and(|still| {
                     still.record.generations.iter().filter_map(|one| one.import.as_ref()).any(waits)
                 }))

@@ -80,8 +80,17 @@ pub(crate) struct Deletion {
     #[serde(default, with = "text::millis::option", skip_serializing_if = "Option::is_none")]
     pub(crate) date: Option<Timestamp>,
     /// When it was first seen to be due: the clock may have been wrong.
-    #[serde(default, with = "text::millis::option", skip_serializing_if = "Option::is_none")]
-    pub(crate) seen_due: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen_due: Option<FirstSeen>,
+}
+
+/// When something was first seen to be due, in the time that the service has run: see [`crate::jobs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FirstSeen {
+    /// For how many milliseconds the service had run.
+    pub(crate) ran: u64,
+    /// How often its clock had been set back.
+    pub(crate) set_back: u64,
 }
 
 /// The regions of a multi-region key. The same in all of them.

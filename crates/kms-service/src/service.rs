@@ -13,6 +13,7 @@ use crate::audit::Log;
 use crate::backends::Home;
 use crate::cache::Cache;
 use crate::caller::Caller;
+use crate::jobs::Running;
 use crate::lease::Lease;
 use crate::ops::{self, Perform};
 use crate::quota::{Admission, Quotas, Throttle};
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) deletion_grace: Duration,
     /// The services that have default keys, `alias/aws/SERVICE`.
     pub(crate) default_keys: BTreeSet<String>,
+    pub(crate) running: Running,
 }
 
 /// The services of AWS that encrypt under a default key.
@@ -225,8 +227,9 @@ impl ServiceBuilder {
         self
     }
 
-    /// How long the service must have seen that a key is due to be deleted, before it deletes it: a clock that is wrong
-    /// for less does no harm. Default: 24 hours, within which AWS deletes as well.
+    /// How long the service must have run and seen that a key is due to be deleted, before it deletes it: a clock that is
+    /// wrong for less does no harm. Default: 24 hours, within which AWS deletes as well. Nothing but the date counts for
+    /// zero, which suits programs that run for a moment and whose clock can be trusted.
     #[must_use]
     pub const fn deletion_grace(mut self, grace: Duration) -> Self {
         self.deletion_grace = grace;
@@ -264,6 +267,7 @@ impl ServiceBuilder {
                 ledger: Ledger::default(),
                 admission: Admission::new(self.quotas),
                 audit: self.audit,
+                running: Running::since(self.clock.running()),
                 clock: self.clock,
                 random: SystemRandom,
                 regions: self.regions,
@@ -336,7 +340,7 @@ impl Inner {
         let id = KmsKeyId::random(false, &self.random)?;
         let (spec, usage) = (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
         let year = crate::time::DAY * 365;
-        let service = alias.as_str().strip_prefix(AliasName::RESERVED).unwrap_or_default();
+        let service = alias.service().unwrap_or_default();
         let mut record = KeyRecord {
             revision: 0,
             account,
@@ -363,7 +367,7 @@ impl Inner {
         };
         self.home.create(MaterialId::from(id.id()), spec, usage)?;
         record.generations.push(ops::first_generation(&record));
-        let target = self.edit(|edit| {
+        let made = self.edit(|edit| {
             if let Some(taken) = edit.alias(account, region, alias)? {
                 return Ok(taken.record.target);
             }
@@ -372,11 +376,15 @@ impl Inner {
             let alias = AliasRecord { name: alias.clone(), target: id, created: now, updated: now };
             edit.put_alias(account, region, &alias, None)?;
             Ok(id)
-        })?;
-        if target != id {
+        });
+        let is_left = match &made {
+            Ok(target) => *target != id,
+            Err(error) => error.is_certain(),
+        };
+        if is_left {
             self.home.destroy(MaterialId::from(id.id()))?;
         }
-        Ok(target)
+        made
     }
 
     /// A key of a region, whoever it belongs to.

@@ -14,7 +14,7 @@ use crate::sealed::SealedStore;
 use crate::service::Inner;
 use crate::store::MAX_PAGE;
 use crate::usage::Uses;
-use crate::{Exception, KmsError, Region, grants, place};
+use crate::{KmsError, Region, grants, place};
 
 /// How often a key that is being changed is read again.
 const TRIES: usize = 100;
@@ -97,15 +97,6 @@ impl Snapshot {
         self.grants.values().flatten()
     }
 
-    /// That the custom key store is connected that the key is in.
-    pub(crate) fn check_available(&self) -> Result<(), KmsError> {
-        if self.connected {
-            return Ok(());
-        }
-        let text = format!("{} is unavailable: its custom key store is not connected.", self.arn_text);
-        Err(KmsError::with(Exception::KMSInvalidState, text))
-    }
-
     /// One generation of the key's material, opened.
     ///
     /// `_ready` is proof that the caller may use the key, and that its state allows it.
@@ -147,7 +138,7 @@ pub(crate) fn check_grants(store: &SealedStore, record: &KeyRecord, all: &[Grant
     if counted && digest == record.grants_digest { Ok(()) } else { Err(rolled_back(record)) }
 }
 
-fn rolled_back(record: &KeyRecord) -> Error {
+pub(crate) fn rolled_back(record: &KeyRecord) -> Error {
     Error::malformed(format!(
         "the records of the key {} do not belong together: one was put back, or is missing. `kms store check` says more",
         record.id

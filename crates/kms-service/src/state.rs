@@ -71,18 +71,27 @@ const fn refused(operation: Operation) -> Refused {
     }
 }
 
-/// Whether the key's state allows the operation.
+/// The state as callers see it. A key in a custom key store that is not connected is unavailable, enabled or not; what
+/// waits for its deletion goes on waiting.
+pub(crate) fn shown(key: &KeyRecord, connected: bool, now: Timestamp) -> KeyState {
+    match key.state_at(now) {
+        KeyState::Enabled | KeyState::Disabled if !connected => KeyState::Unavailable,
+        state => state,
+    }
+}
+
+/// Whether the key's state allows the operation. `connected`: the custom key store is, that the key is in.
 ///
 /// # Errors
 /// `DisabledException` and `KMSInvalidStateException`, with AWS's texts.
-pub(crate) fn check(operation: Operation, key: &KeyRecord, now: Timestamp) -> Result<(), KmsError> {
+pub(crate) fn check(operation: Operation, key: &KeyRecord, connected: bool, now: Timestamp) -> Result<(), KmsError> {
     let is = |what: &str| Err(KmsError::with(Exception::KMSInvalidState, format!("{} is {what}.", key.arn())));
     let refused = refused(operation);
     if operation == Operation::CancelKeyDeletion {
         let pending = matches!(key.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
         return if pending { Ok(()) } else { is("not pending deletion") };
     }
-    match key.state_at(now) {
+    match shown(key, connected, now) {
         KeyState::Disabled if refused.disabled => {
             Err(KmsError::with(Exception::Disabled, format!("{} is disabled.", key.arn())))
         }

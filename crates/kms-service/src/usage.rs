@@ -1,8 +1,10 @@
 //! How much keys are used: counted in memory, kept in the store now and then.
 
 mod bill;
+mod generations;
 
 pub use bill::{Bill, BillLine, KeyKind, Prices};
+pub use generations::GenerationUses;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -33,7 +35,7 @@ pub(crate) struct Ledger {
 /// The uses of one key since they were last kept.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
-    by_generation: RwLock<BTreeMap<u32, AtomicU64>>,
+    by_generation: RwLock<BTreeMap<u32, Count>>,
     last: Mutex<Option<Latest>>,
 }
 
@@ -44,6 +46,20 @@ struct Latest {
     time: Timestamp,
     event: KeyId,
     request: Option<String>,
+}
+
+/// The uses of one generation since they were last kept, and when the last was, in milliseconds since 1970.
+#[derive(Debug, Default)]
+struct Count {
+    uses: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Count {
+    fn add(&self, now: Timestamp) {
+        self.uses.fetch_add(1, Ordering::Relaxed);
+        self.last.fetch_max(now.as_millis(), Ordering::Relaxed);
+    }
 }
 
 /// The last use of a key.
@@ -65,6 +81,9 @@ pub(crate) struct UsageRecord {
     /// Uses of each generation, for ever.
     #[serde(default)]
     pub(crate) generations: BTreeMap<u32, u64>,
+    /// When each generation was last used, in milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) last_uses: BTreeMap<u32, u64>,
     /// Uses in each month, as `2026-11`.
     #[serde(default)]
     pub(crate) months: BTreeMap<String, u64>,
@@ -75,9 +94,9 @@ pub(crate) struct UsageRecord {
 impl Uses {
     /// Counts a use.
     pub(crate) fn count(&self, generation: u32, step: &Step<'_>) {
-        let counted = self.by_generation.read().get(&generation).map(|count| count.fetch_add(1, Ordering::Relaxed));
+        let counted = self.by_generation.read().get(&generation).map(|count| count.add(step.now));
         if counted.is_none() {
-            self.by_generation.write().entry(generation).or_default().fetch_add(1, Ordering::Relaxed);
+            self.by_generation.write().entry(generation).or_default().add(step.now);
         }
         if is_tracked(step.operation) {
             // Of two uses at once, either is the last.
@@ -92,12 +111,17 @@ impl Uses {
     }
 
     fn is_empty(&self) -> bool {
-        self.by_generation.read().values().all(|count| count.load(Ordering::Relaxed) == 0)
+        self.by_generation.read().values().all(|count| count.uses.load(Ordering::Relaxed) == 0)
     }
 
     fn add_to(&self, record: &mut UsageRecord, now: Timestamp) -> Counted {
         let counts = self.by_generation.read();
-        let counts = counts.iter().map(|(&generation, count)| (generation, count.load(Ordering::Relaxed)));
+        for (&generation, count) in counts.iter() {
+            let last = count.last.load(Ordering::Relaxed);
+            let known = record.last_uses.entry(generation).or_default();
+            *known = last.max(*known);
+        }
+        let counts = counts.iter().map(|(&generation, count)| (generation, count.uses.load(Ordering::Relaxed)));
         let counts: BTreeMap<u32, u64> = counts.filter(|(_, count)| *count > 0).collect();
         for (generation, count) in &counts {
             *record.generations.entry(*generation).or_default() += count;
@@ -122,7 +146,7 @@ impl Uses {
         let counts = self.by_generation.read();
         for (generation, count) in &counted.0 {
             if let Some(total) = counts.get(generation) {
-                total.fetch_sub(*count, Ordering::Relaxed);
+                total.uses.fetch_sub(*count, Ordering::Relaxed);
             }
         }
     }

@@ -72,7 +72,7 @@ request! {
     }
 }
 
-fn ignores_ciphertext(dry_run: Option<bool>, modifiers: &[Named<DryRunModifierType>]) -> bool {
+pub(crate) fn ignores_ciphertext(dry_run: Option<bool>, modifiers: &[Named<DryRunModifierType>]) -> bool {
     dry_run == Some(true) && modifiers.iter().any(|modifier| *modifier == DryRunModifierType::IgnoreCiphertext)
 }
 

@@ -70,7 +70,7 @@ impl<'a> Admitted<'a> {
     /// # Errors
     /// `DisabledException`, `KMSInvalidStateException`.
     pub(crate) fn check_state(&self) -> Result<(), KmsError> {
-        state::check(self.0.step.operation, self.record(), self.0.step.now)
+        state::check(self.0.step.operation, self.record(), self.snapshot().connected, self.0.step.now)
     }
 
     /// Changes the key: `work` gets it as it is now, after its state was found to allow the operation.
@@ -87,7 +87,7 @@ impl<'a> Admitted<'a> {
             let gone = || crate::step::not_found(format!("Key '{}' does not exist", self.arn()));
             let found = found.filter(|found| found.record.account == read.account).ok_or_else(gone)?;
             let (mut key, version) = (found.record, found.version);
-            state::check(step.operation, &key, step.now)?;
+            state::check(step.operation, &key, self.snapshot().connected, step.now)?;
             let done = work(&mut key, edit)?;
             edit.put_key(&mut key, version)?;
             Ok(done)
@@ -100,7 +100,6 @@ impl<'a> Admitted<'a> {
     /// `DisabledException`, `KMSInvalidStateException`.
     pub(crate) fn ready(self) -> Result<Ready<'a>, KmsError> {
         self.check_state()?;
-        self.0.found.snapshot.check_available()?;
         Ok(Ready(self))
     }
 }
@@ -155,14 +154,12 @@ impl<'a> Ready<'a> {
     /// # Errors
     /// What the backend says.
     pub(crate) fn key(&self, generation: u32) -> Result<Key, Error> {
-        let key = self.open(generation)?;
-        self.snapshot().uses.count(generation, self.0.0.step);
-        Ok(key)
+        self.snapshot().material(self, generation, &self.call())
     }
 
-    /// The same, for what is not a use of the key.
-    pub(crate) fn open(&self, generation: u32) -> Result<Key, Error> {
-        self.snapshot().material(self, generation, &self.call())
+    /// Counts a use of a generation, which has succeeded.
+    pub(crate) fn used(&self, generation: u32) {
+        self.snapshot().uses.count(generation, self.0.0.step);
     }
 
     /// What travels with calls to the backend.

@@ -9,7 +9,7 @@ use crate::ops::deletion;
 use crate::record::Deletion;
 use crate::service::Service;
 use crate::step::not_found;
-use crate::{Exception, KmsError, Region, trail};
+use crate::{Exception, KmsError, Region, jobs, trail};
 
 impl Service {
     /// Deletes a key that is pending deletion now, with its material, its aliases and its grants, without waiting for the
@@ -23,7 +23,8 @@ impl Service {
     /// faults of store, backend and audit log.
     pub fn delete_now(&self, region: &Region, id: KeyId) -> Result<(), KmsError> {
         let service = &*self.inner;
-        let now = service.clock.now();
+        let moment = jobs::see(service)?;
+        let now = moment.now;
         service.edit(|edit| {
             let found = edit.key(region, id)?.ok_or_else(|| not_found(format!("Key '{id}' does not exist")))?;
             let (mut key, read) = (found.record, found.version);
@@ -31,10 +32,10 @@ impl Service {
                 let text = format!("{} is not pending deletion.", key.arn());
                 return Err(KmsError::with(Exception::KMSInvalidState, text));
             }
-            key.deletion = Some(Deletion { window_days: 0, date: Some(now), seen_due: Some(now) });
+            key.deletion = Some(Deletion { window_days: 0, date: Some(now), seen_due: None });
             edit.put_key(&mut key, read)
         })?;
-        if let Some(gone) = deletion::destroy_key(service, region, id, now, Duration::ZERO)? {
+        if let Some(gone) = deletion::destroy_key(service, region, id, moment, Duration::ZERO)? {
             trail::record_own(service, "DeleteKey", &gone, now)?;
         }
         Ok(())

@@ -26,6 +26,7 @@ impl Sealed for DeriveSharedSecretRequest {
         }
         step.dry_run(self.dry_run)?;
         let secret = ready.key(ready.current())?.derive_shared_secret(&peer, &ready.call())?;
+        ready.used(ready.current());
         Ok(DeriveSharedSecretResponse {
             key_id: ready.arn().to_string(),
             shared_secret: Some(secret),

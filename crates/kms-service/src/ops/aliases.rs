@@ -16,7 +16,7 @@ fn name(text: &str) -> Result<AliasName, KmsError> {
     let name: AliasName =
         text.parse().map_err(|_| KmsError::with(Exception::InvalidAliasName, format!("{text} is not an alias.")))?;
     if name.is_reserved() {
-        return Err(KmsError::with(Exception::AccessDenied, "Aliases that begin with alias/aws/ are reserved."));
+        return Err(KmsError::new(Exception::NotAuthorized));
     }
     Ok(name)
 }
@@ -137,8 +137,21 @@ impl Sealed for ListAliasesRequest {
         let mut records: Vec<AliasRecord> = Vec::new();
         match &self.key_id {
             None => {
-                let found = step.service.store.list(page.prefix(), page.after.as_deref(), page.limit + 1)?;
-                records.extend(found.into_iter().map(|(_, found)| found.record));
+                let mut after = page.after.clone();
+                while records.len() <= page.limit {
+                    let found =
+                        step.service.store.list::<AliasRecord>(page.prefix(), after.as_deref(), page.limit + 1)?;
+                    let Some((last, _)) = found.last() else { break };
+                    after = Some(last.clone());
+                    for (_, found) in found {
+                        // One whose key does not know it was put back, and is not one.
+                        let target = step.service.key(region, found.record.target.id())?;
+                        if target.is_some_and(|target| target.record.aliases.contains(found.record.name.as_str())) {
+                            records.push(found.record);
+                        }
+                    }
+                }
+                records.truncate(page.limit + 1);
             }
             Some(key) => {
                 let found = step.find(key, Names::Keys)?;

@@ -56,7 +56,7 @@ impl Inner {
     }
 }
 
-fn unknown(id: &str) -> KmsError {
+pub(super) fn unknown(id: &str) -> KmsError {
     KmsError::with(Exception::CustomKeyStoreNotFound, format!("Custom key store {id} does not exist."))
 }
 
@@ -168,8 +168,8 @@ impl Sealed for CreateCustomKeyStoreRequest {
         let id = format!("cks-{:017x}", u64::from_be_bytes(random));
         let record = CustomKeyStoreRecord {
             id: id.clone(),
-            name,
-            cluster,
+            name: name.clone(),
+            cluster: cluster.clone(),
             trust_anchor: self.trust_anchor_certificate.clone(),
             connected: false,
             failed: false,
@@ -205,6 +205,8 @@ impl Sealed for UpdateCustomKeyStoreRequest {
             if store.connected {
                 return Err(state(store, "disconnected"));
             }
+            // Of requests that make or change custom key stores at once, one is first.
+            edit.count(admitted.account, &step.caller.region, |_| Ok(()))?;
             let name = self.new_custom_key_store_name.as_ref().unwrap_or(&store.name).clone();
             let cluster = self.cloud_hsm_cluster_id.as_ref().unwrap_or(&store.cluster).clone();
             if cluster != store.cluster {
@@ -216,7 +218,6 @@ impl Sealed for UpdateCustomKeyStoreRequest {
                 step.release(edit, &store.cluster)?;
             }
             step.claim(edit, admitted.account, id, &name, &cluster)?;
-            edit.count(admitted.account, &step.caller.region, |_| Ok(()))?;
             (store.name, store.cluster) = (name, cluster);
             Ok(())
         })?;

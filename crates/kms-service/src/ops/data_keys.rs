@@ -45,6 +45,7 @@ impl Sealed for GenerateDataKeyRequest {
         step.dry_run(self.dry_run)?;
         let current = ready.current();
         let (plaintext, sealed) = ready.key(current)?.generate_data_key(len, context, &ready.call())?;
+        ready.used(current);
         Ok(GenerateDataKeyResponse {
             ciphertext_blob: sealed.into_bytes().into(),
             plaintext: Some(plaintext),
@@ -64,6 +65,7 @@ impl Sealed for GenerateDataKeyWithoutPlaintextRequest {
         step.dry_run(self.dry_run)?;
         let current = ready.current();
         let (_, sealed) = ready.key(current)?.generate_data_key(len, context, &ready.call())?;
+        ready.used(current);
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: sealed.into_bytes().into(),
             key_id: ready.arn().to_string(),
@@ -112,6 +114,7 @@ impl NewPair<'_> {
         };
         let current = ready.current();
         let sealed = ready.key(current)?.encrypt(private.expose(), self.context, &ready.call())?;
+        ready.used(current);
         Ok(Pair {
             arn: ready.arn().to_string(),
             private,

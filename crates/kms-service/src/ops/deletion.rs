@@ -3,26 +3,31 @@
 use core::time::Duration;
 
 use kms_core::MaterialId;
+use serde::{Deserialize, Serialize};
 
 use super::Sealed;
-use crate::KmsError;
 use crate::api::{
     CancelKeyDeletionRequest, CancelKeyDeletionResponse, KeyState, OriginType, ScheduleKeyDeletionRequest,
     ScheduleKeyDeletionResponse,
 };
 use crate::edit::Edit;
 use crate::facts::{Fact, Facts};
+use crate::jobs::Moment;
 use crate::record::{Deletion, GrantRecord, KeyRecord};
 use crate::service::Inner;
 use crate::step::Step;
-use crate::store::MAX_PAGE;
+use crate::store::Revision;
 use crate::time::DAY;
-use crate::{Timestamp, place};
+use crate::{Exception, KmsError, Timestamp, place};
 
+/// How many grants or aliases are deleted in one transaction.
+const SOME: usize = 20;
 /// How long a key waits when nobody says, in days.
 const DEFAULT_WINDOW: u32 = 30;
 /// What the list of what is due calls it.
 pub(crate) const DUE: &str = "delete";
+/// What it calls key material that is left of a deleted key.
+pub(crate) const DESTROY: &str = "destroy";
 
 impl Sealed for ScheduleKeyDeletionRequest {
     fn perform(&self, step: &Step<'_>) -> Result<ScheduleKeyDeletionResponse, KmsError> {
@@ -66,15 +71,15 @@ impl Sealed for CancelKeyDeletionRequest {
 
 /// Deletes a key that is due, unless that has changed. `true`: it is gone.
 ///
-/// It is deleted only if it was seen to be due before, at least `grace` ago: whoever sees it first notes the time. A time
-/// before the date clears the note, since then the clock was wrong.
+/// It is deleted only if it was seen to be due before, at least `grace` ago: whoever sees it first notes that.
 pub(crate) fn destroy_key(
     service: &Inner,
     region: &crate::Region,
     id: kms_core::KeyId,
-    now: Timestamp,
+    moment: Moment,
     grace: Duration,
 ) -> Result<Option<KeyRecord>, KmsError> {
+    let now = moment.now;
     let doomed = service.edit(|edit| {
         let Some(found) = edit.key(region, id)? else { return Ok(None) };
         let (mut key, read) = (found.record, found.version);
@@ -82,36 +87,39 @@ pub(crate) fn destroy_key(
             return Ok(None);
         };
         let Some(date) = deletion.date else { return Ok(None) };
+        if now < date {
+            return Ok(None);
+        }
         match deletion.seen_due {
-            None if now < date => Ok(None),
-            Some(_) if now < date => {
-                deletion.seen_due = None;
+            Some(first) if moment.is_past(first, grace) => Ok(Some(key)),
+            Some(first) if moment.goes_on_from(first) => Ok(None),
+            _ => {
+                deletion.seen_due = Some(moment.first_seen());
                 edit.put_key(&mut key, read)?;
-                Ok(None)
+                Ok(grace.is_zero().then_some(key))
             }
-            None => {
-                deletion.seen_due = Some(now);
-                edit.put_key(&mut key, read)?;
-                Ok((grace == Duration::ZERO).then_some(key))
-            }
-            Some(seen) => Ok((now.since(seen) >= grace).then_some(key)),
         }
     })?;
     let Some(doomed) = doomed else { return Ok(None) };
     service.bill_deleted(&doomed, now)?;
-    // Step by step, each of which may be done again: grants first, since a transaction holds so many.
+    // Step by step, each of which may be done again: a transaction holds so many.
     while delete_some_grants(service, &doomed)? {}
+    while delete_some_aliases(service, &doomed)? {}
+    let note = place::due(now, DESTROY, region, id);
     let gone = service.edit(|edit| {
         let Some(found) = edit.key(region, id)? else { return Ok(None) };
-        let (mut key, read) = (found.record, found.version);
+        let (key, read) = (found.record, found.version);
         if key.state != KeyState::PendingDeletion || key.deletion != doomed.deletion {
             return Ok(None);
         }
-        for alias in core::mem::take(&mut key.aliases) {
-            if let Ok(name) = alias.parse() {
-                edit.delete_alias(key.account, &key.region, &name);
-            }
+        if !key.aliases.is_empty() {
+            return Ok(None);
         }
+        let cluster = match &key.custom_key_store {
+            None => None,
+            Some(id) => service.custom_key_store(key.account, &key.region, id)?.map(|found| found.record.cluster),
+        };
+        edit.put(note.clone(), &Remains { key: key.clone(), cluster }, None)?;
         edit.delete_key(&key, read);
         edit.count(key.account, &key.region, |counts| {
             counts.keys = counts.keys.saturating_sub(1);
@@ -121,17 +129,74 @@ pub(crate) fn destroy_key(
         count_in_store(edit, &key, false)?;
         Ok(Some(key))
     })?;
-    if let Some(key) = &gone {
-        // After the record: material that is left behind by a crash is found by a check of the store.
-        destroy_material(service, key)?;
+    if gone.is_some() {
+        // After the record, since it may be called off until then. What fails here is tried again.
+        destroy_remains(service, &note)?;
+        service.edit(|edit| {
+            edit.delete(note.clone());
+            Ok(())
+        })?;
     }
     Ok(gone)
 }
 
+/// A key that is gone, and whose material may still be there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Remains {
+    key: KeyRecord,
+    /// The HSM that it was in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cluster: Option<String>,
+}
+
+/// Destroys the material of a key that is gone, which the note at `place` tells of.
+///
+/// # Errors
+/// The store's and the backend's faults; `KeyUnavailableException` if the operator took the HSM away that it is in.
+pub(crate) fn destroy_remains(service: &Inner, place: &[u8]) -> Result<(), KmsError> {
+    let Some(remains) = service.store.get::<Remains>(place)? else { return Ok(()) };
+    let Remains { key: gone, cluster } = remains.record;
+    let home = match cluster {
+        None => &service.home,
+        Some(cluster) => service.clusters.get(&cluster).ok_or_else(|| KmsError::new(Exception::KeyUnavailable))?,
+    };
+    if gone.origin == OriginType::External {
+        // Each region has imported for itself: what none has any more goes, whatever other regions there are.
+        let last = gone.generations.iter().map(|one| one.number).max().unwrap_or_default();
+        return (0..=last.saturating_add(super::import::SPARE))
+            .try_for_each(|number| super::import::destroy(service, &gone, number));
+    }
+    if other_regions(service, &gone)? {
+        return Ok(());
+    }
+    for generation in &gone.generations {
+        home.destroy(MaterialId { key: gone.id.id(), generation: generation.number })?;
+    }
+    Ok(())
+}
+
+/// Whether the same key lives in another region.
+fn other_regions(service: &Inner, gone: &KeyRecord) -> Result<bool, KmsError> {
+    let Some(regions) = &gone.multi_region else { return Ok(false) };
+    let others = regions.replicas.iter().filter_map(|region| region.parse().ok()).chain([regions.primary.clone()]);
+    for region in others.filter(|region| *region != gone.region) {
+        if service.store.get::<KeyRecord>(&place::key(&region, gone.id.id()))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Counts a key into the custom key store that it is in, or out of it.
+///
+/// # Errors
+/// `CustomKeyStoreNotFoundException` if a key is to be counted into one that was deleted meanwhile; the store's faults.
 pub(crate) fn count_in_store(edit: &mut Edit<'_>, key: &KeyRecord, into: bool) -> Result<(), KmsError> {
     let Some(id) = &key.custom_key_store else { return Ok(()) };
-    let Some(found) = edit.service().custom_key_store(key.account, &key.region, id)? else { return Ok(()) };
+    let Some(found) = edit.service().custom_key_store(key.account, &key.region, id)? else {
+        let unknown = || super::custom_key_stores::unknown(id);
+        return if into { Err(unknown()) } else { Ok(()) };
+    };
     let (mut store, read) = (found.record, found.version);
     store.keys = if into { store.keys + 1 } else { store.keys.saturating_sub(1) };
     edit.put(place::custom_key_store(key.account, &key.region, id), &store, Some(read))
@@ -161,46 +226,45 @@ fn release_primary(edit: &mut Edit<'_>, gone: &KeyRecord, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Destroys the material of a key that is gone, unless the same key lives in another region.
-pub(crate) fn destroy_material(service: &Inner, gone: &KeyRecord) -> Result<(), KmsError> {
-    if let Some(regions) = &gone.multi_region {
-        let others = regions.replicas.iter().chain([&regions.primary.to_string()]).cloned().collect::<Vec<_>>();
-        for region in others.iter().filter_map(|region| region.parse().ok()).filter(|region| *region != gone.region) {
-            if service.store.get::<KeyRecord>(&place::key(&region, gone.id.id()))?.is_some() {
-                return Ok(());
-            }
-        }
-    }
-    let home = match gone.origin {
-        OriginType::AwsCloudhsm => service.home_of(gone)?.0,
-        _ => service.home.clone(),
-    };
-    for generation in &gone.generations {
-        home.destroy(MaterialId { key: gone.id.id(), generation: generation.number })?;
-    }
-    Ok(())
-}
-
 /// Whether there are more.
 fn delete_some_grants(service: &Inner, doomed: &KeyRecord) -> Result<bool, KmsError> {
-    const SOME: usize = 20;
-    let prefix = place::grants_of(&doomed.region, doomed.id.id());
-    let grants = service.store.list::<GrantRecord>(&prefix, None, SOME.min(MAX_PAGE))?;
-    if grants.is_empty() {
-        return Ok(false);
-    }
     service.edit(|edit| {
-        let Some(found) = edit.key(&doomed.region, doomed.id.id())? else { return Ok(()) };
-        let (mut key, read) = (found.record, found.version);
-        if key.deletion != doomed.deletion {
-            return Ok(());
+        // A key whose deletion was called off meanwhile keeps what is left.
+        let Some((mut key, read)) = still_doomed(edit, doomed)? else { return Ok(false) };
+        let prefix = place::grants_of(&doomed.region, doomed.id.id());
+        let grants = service.store.list::<GrantRecord>(&prefix, None, SOME)?;
+        if grants.is_empty() {
+            return Ok(false);
         }
         for (_, grant) in &grants {
             edit.delete_grant(&mut key, &grant.record)?;
         }
-        edit.put_key(&mut key, read)
-    })?;
-    // A key whose deletion was called off meanwhile keeps what is left.
-    let still = service.store.get::<KeyRecord>(&place::key(&doomed.region, doomed.id.id()))?;
-    Ok(still.is_some_and(|still| still.record.deletion == doomed.deletion))
+        edit.put_key(&mut key, read)?;
+        Ok(true)
+    })
+}
+
+/// Whether there are more.
+fn delete_some_aliases(service: &Inner, doomed: &KeyRecord) -> Result<bool, KmsError> {
+    service.edit(|edit| {
+        let Some((mut key, read)) = still_doomed(edit, doomed)? else { return Ok(false) };
+        let names: Vec<_> = key.aliases.iter().take(SOME).cloned().collect();
+        if names.is_empty() {
+            return Ok(false);
+        }
+        for name in &names {
+            key.aliases.remove(name);
+            if let Ok(name) = name.parse() {
+                edit.delete_alias(key.account, &key.region, &name);
+            }
+        }
+        edit.put_key(&mut key, read)?;
+        Ok(true)
+    })
+}
+
+fn still_doomed(edit: &Edit<'_>, doomed: &KeyRecord) -> Result<Option<(KeyRecord, Revision)>, KmsError> {
+    let found = edit.key(&doomed.region, doomed.id.id())?;
+    let found = found.filter(|found| found.record.deletion == doomed.deletion);
+    Ok(found.map(|found| (found.record, found.version)))
 }

@@ -3,6 +3,7 @@
 use kms_core::{Algorithm, EncryptionAlgorithm, EncryptionContext, Error, ErrorKind, KeyUsage, Secret, blob};
 
 use super::{Sealed, no_recipient};
+use crate::api::cryptography::ignores_ciphertext;
 use crate::api::{
     DecryptRequest, DecryptResponse, EncryptRequest, EncryptResponse, EncryptionAlgorithmSpec, Named, ReEncryptRequest,
     ReEncryptResponse,
@@ -34,6 +35,7 @@ impl Sealed for EncryptRequest {
         };
         let ready = step.ready(found, "kms:Encrypt", &facts, &self.grant_tokens)?;
         let ready = fits(ready, algorithm, &self.encryption_context)?;
+        has_room(&ready, algorithm, &self.plaintext)?;
         step.dry_run(self.dry_run)?;
         let ciphertext = seal(&ready, algorithm, &self.plaintext, &self.encryption_context)?;
         Ok(EncryptResponse {
@@ -50,6 +52,7 @@ impl Sealed for DecryptRequest {
         let (spec, algorithm) = algorithm(self.encryption_algorithm.as_ref())?;
         let source = Source {
             ciphertext: self.ciphertext_blob.as_deref(),
+            is_ignored: ignores_ciphertext(self.dry_run, &self.dry_run_modifiers),
             key_id: self.key_id.as_deref(),
             algorithm,
             context: &self.encryption_context,
@@ -61,8 +64,12 @@ impl Sealed for DecryptRequest {
             ..Facts::default()
         };
         let ready = source.check(step.ready(found, "kms:Decrypt", &facts, &self.grant_tokens)?)?;
-        step.dry_run(self.dry_run)?;
+        if source.is_ignored {
+            step.dry_run(self.dry_run)?;
+        }
         let (plaintext, generation) = source.open(&ready)?;
+        step.dry_run(self.dry_run)?;
+        ready.used(generation.unwrap_or_else(|| ready.current()));
         Ok(DecryptResponse {
             key_id: ready.arn().to_string(),
             plaintext: Some(plaintext),
@@ -79,6 +86,7 @@ impl Sealed for ReEncryptRequest {
         let (to, to_algorithm) = algorithm(self.destination_encryption_algorithm.as_ref())?;
         let source = Source {
             ciphertext: self.ciphertext_blob.as_deref(),
+            is_ignored: ignores_ciphertext(self.dry_run, &self.dry_run_modifiers),
             key_id: self.source_key_id.as_deref(),
             algorithm: from_algorithm,
             context: &self.source_encryption_context,
@@ -101,8 +109,13 @@ impl Sealed for ReEncryptRequest {
         let source_ready = source.check(source_allowed.admit(class)?.ready()?)?;
         let destination_ready = destination_allowed.admit_with(&source_ready).ready()?;
         let destination_ready = fits(destination_ready, to_algorithm, &self.destination_encryption_context)?;
-        step.dry_run(self.dry_run)?;
+        if source.is_ignored {
+            step.dry_run(self.dry_run)?;
+        }
         let (plaintext, generation) = source.open(&source_ready)?;
+        has_room(&destination_ready, to_algorithm, &plaintext)?;
+        step.dry_run(self.dry_run)?;
+        source_ready.used(generation.unwrap_or_else(|| source_ready.current()));
         let sealed = seal(&destination_ready, to_algorithm, &plaintext, &self.destination_encryption_context)?;
         let symmetric = to == DEFAULT;
         Ok(ReEncryptResponse {
@@ -139,15 +152,23 @@ fn seal(
     context: &EncryptionContext,
 ) -> Result<Vec<u8>, KmsError> {
     let key = ready.key(ready.current())?;
-    if algorithm == EncryptionAlgorithm::SymmetricDefault {
-        return Ok(key.encrypt(plaintext.expose(), context, &ready.call())?.into_bytes());
-    }
-    let (spec, len) = (ready.record().spec, plaintext.len());
+    let sealed = if algorithm == EncryptionAlgorithm::SymmetricDefault {
+        key.encrypt(plaintext.expose(), context, &ready.call())?.into_bytes()
+    } else {
+        key.public_key()?.encrypt(algorithm, plaintext.expose(), &kms_core::SystemRandom)?
+    };
+    ready.used(ready.current());
+    Ok(sealed)
+}
+
+/// That the key can encrypt so much: RSA keys have limits of their own.
+fn has_room(ready: &Ready<'_>, algorithm: EncryptionAlgorithm, plaintext: &Secret) -> Result<(), KmsError> {
+    let spec = ready.record().spec;
     match spec.max_plaintext(algorithm) {
-        Some(most) if len > most => Err(KmsError::validation(format!(
+        Some(most) if plaintext.len() > most => Err(KmsError::validation(format!(
             "Algorithm {algorithm} and key spec {spec} cannot encrypt data larger than {most} bytes."
         ))),
-        _ => Ok(key.public_key()?.encrypt(algorithm, plaintext.expose(), &kms_core::SystemRandom)?),
+        _ => Ok(()),
     }
 }
 
@@ -155,6 +176,8 @@ fn seal(
 struct Source<'a> {
     /// `None`: the request asks only whether it would be allowed.
     ciphertext: Option<&'a [u8]>,
+    /// Even if there is one.
+    is_ignored: bool,
     key_id: Option<&'a str>,
     algorithm: EncryptionAlgorithm,
     context: &'a EncryptionContext,
@@ -180,7 +203,7 @@ impl Source<'_> {
     fn check<'a>(&self, ready: Ready<'a>) -> Result<Ready<'a>, KmsError> {
         const OTHER: &str = "The key ID in the request does not identify a CMK that can perform this operation.";
         let other = || KmsError::with(Exception::IncorrectKey, OTHER);
-        if let (Some(ciphertext), true) = (self.ciphertext, self.is_symmetric()) {
+        if let (Some(ciphertext), true, false) = (self.ciphertext, self.is_symmetric(), self.is_ignored) {
             let names = blob::material_id(ciphertext).map_err(invalid)?;
             if names.key != ready.record().id.id() {
                 return Err(other());
@@ -191,7 +214,6 @@ impl Source<'_> {
 
     /// The plaintext, and the generation that a symmetric ciphertext names.
     fn open(&self, ready: &Ready<'_>) -> Result<(Secret, Option<u32>), KmsError> {
-        // Without a ciphertext it was a dry run, which has ended by now.
         let ciphertext = self.ciphertext.ok_or_else(|| KmsError::new(Exception::InvalidCiphertext))?;
         if !self.is_symmetric() {
             let key = ready.key(ready.current())?;
@@ -210,9 +232,11 @@ impl Source<'_> {
 /// What a ciphertext is to blame for, which is not told any further; else the backend's fault.
 fn invalid(error: Error) -> KmsError {
     match error.kind() {
-        ErrorKind::Rejected | ErrorKind::Malformed | ErrorKind::IncorrectKey | ErrorKind::InvalidInput => {
-            KmsError::new(Exception::InvalidCiphertext)
-        }
+        ErrorKind::Rejected
+        | ErrorKind::Malformed
+        | ErrorKind::IncorrectKey
+        | ErrorKind::InvalidInput
+        | ErrorKind::Unsupported => KmsError::new(Exception::InvalidCiphertext),
         _ => error.into(),
     }
 }

@@ -3,7 +3,7 @@
 use kms_core::primitives::ecc::EccPrivateKey;
 use kms_core::primitives::mac::hmac;
 use kms_core::primitives::rsa::RsaPrivateKey;
-use kms_core::{ErrorKind, KeyId, KeyMaterial, KeySpec, MacAlgorithm, MaterialId};
+use kms_core::{ErrorKind, KeyId, KeyMaterial, KeySpec, MacAlgorithm, MaterialId, Secret};
 
 use super::Sealed;
 use crate::api::{
@@ -14,6 +14,7 @@ use crate::api::{
 use crate::edit::Edit;
 use crate::facts::{Fact, Facts};
 use crate::import::{Token, check_wrapping, material_id, unwrap};
+use crate::jobs::Moment;
 use crate::record::{Generation, Import, KeyRecord};
 use crate::sealed::SealedStore;
 use crate::service::Inner;
@@ -25,6 +26,8 @@ use crate::{Exception, KmsError, Region, Timestamp};
 const MOST_DAYS: u32 = 365;
 /// What the list of what is due calls it.
 pub(crate) const DUE: &str = "expire";
+/// How many numbers of generations beyond the last a failed import may have left material at.
+pub(super) const SPARE: u32 = 8;
 
 fn is_imported(key: &KeyRecord) -> Result<(), KmsError> {
     if key.origin == OriginType::External {
@@ -83,7 +86,7 @@ pub(crate) fn fingerprint(
         _ => return Err(ErrorKind::Unsupported.into()),
     };
     let key = store.derived_key("imported material");
-    let mut message = kms_core::Secret::zeroed(id.as_bytes().len() + bytes.len());
+    let mut message = Secret::zeroed(id.as_bytes().len() + bytes.len());
     let (head, tail) = message.expose_mut().split_at_mut(id.as_bytes().len());
     head.copy_from_slice(id.as_bytes());
     tail.copy_from_slice(bytes);
@@ -179,19 +182,11 @@ impl Sealed for ImportKeyMaterialRequest {
         let print = fingerprint(store, key.id.id(), key.spec, &material)
             .map_err(|_| KmsError::new(Exception::IncorrectKeyMaterial))?;
         let id = material_id(key.id.id(), &print);
-        let number = match self.place(key, &print, &id)? {
-            Place::Again(number) => number,
-            Place::New(_) => key.generations.iter().map(|one| one.number.saturating_add(1)).max().unwrap_or_default(),
+        let (number, is_new) = match self.place(key, &print, &id)? {
+            Place::Again(number) => (keep_again(service, key, number, material)?, false),
+            Place::New(_) => (keep_new(service, key, &material)?, true),
         };
-        let at = MaterialId { key: key.id.id(), generation: number };
-        match service.home.import(at, key.spec, key.usage, material) {
-            Ok(_) => {}
-            // It is there: imported in another region, or by a request whose answer was lost. That it is the same
-            // material is known by its fingerprint, once the record is found to say so.
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {}
-            Err(error) => return Err(error.into()),
-        }
-        admitted.change(|key, edit| {
+        let changed = admitted.change(|key, edit| {
             let import = Import {
                 present: true,
                 description: self.key_material_description.clone().unwrap_or_default(),
@@ -200,6 +195,10 @@ impl Sealed for ImportKeyMaterialRequest {
                 fingerprint: print.clone(),
             };
             match self.place(key, &print, &id)? {
+                // Somebody else has imported the same meanwhile.
+                Place::Again(other) if is_new || other != number => {
+                    return Err(KmsError::with(Exception::DependencyTimeout, "Another import was first: try again."));
+                }
                 Place::Again(number) => {
                     for one in key.generations.iter_mut().filter(|one| one.number == number) {
                         let kept = one.import.take().map(|import| import.description).unwrap_or_default();
@@ -208,14 +207,19 @@ impl Sealed for ImportKeyMaterialRequest {
                         one.import = Some(Import { description, ..import.clone() });
                     }
                 }
-                Place::New(state) => key.generations.push(Generation {
-                    number,
-                    material_id: id.clone(),
-                    created: step.now,
-                    state,
-                    rotated: None,
-                    import: Some(import),
-                }),
+                Place::New(state) => {
+                    if state == KeyMaterialState::Current {
+                        key.current = number;
+                    }
+                    key.generations.push(Generation {
+                        number,
+                        material_id: id.clone(),
+                        created: step.now,
+                        state,
+                        rotated: None,
+                        import: Some(import),
+                    });
+                }
             }
             if let Some(end) = valid_to {
                 edit.note_due(end, DUE, key)?;
@@ -224,8 +228,55 @@ impl Sealed for ImportKeyMaterialRequest {
                 key.state = KeyState::Enabled;
             }
             super::rotation::follow(edit, key)
-        })?;
+        });
+        if let Err(error) = &changed
+            && is_new
+            && error.is_certain()
+        {
+            // Nobody knows of it.
+            service.home.destroy(MaterialId { key: key.id.id(), generation: number })?;
+        }
+        changed?;
         Ok(ImportKeyMaterialResponse { key_id: admitted.arn().to_string(), key_material_id: symmetric.then_some(id) })
+    }
+}
+
+/// Keeps material that a generation had before, unless it is there: imported in another region, or by a request whose
+/// answer was lost. What is at the number of a generation is its material: see [`keep_new`].
+fn keep_again(service: &Inner, key: &KeyRecord, number: u32, material: KeyMaterial) -> Result<u32, KmsError> {
+    let at = MaterialId { key: key.id.id(), generation: number };
+    match service.home.import(at, key.spec, key.usage, material) {
+        Ok(_) => Ok(number),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            service.home.open(at, &service.home.call()).map_err(|_| error)?;
+            Ok(number)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Keeps the material of a new generation, and says of which number. A number at which something is is passed over,
+/// since it is other material, that an import has left which did not come to its end.
+fn keep_new(service: &Inner, key: &KeyRecord, material: &KeyMaterial) -> Result<u32, KmsError> {
+    let first = key.generations.iter().map(|one| one.number.saturating_add(1)).max().unwrap_or_default();
+    for number in first..=first.saturating_add(SPARE) {
+        let at = MaterialId { key: key.id.id(), generation: number };
+        match service.home.import(at, key.spec, key.usage, copy(material)?) {
+            Ok(_) => return Ok(number),
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                service.home.open(at, &service.home.call()).map_err(|_| error)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(KmsError::with(Exception::DependencyTimeout, "Too many imports at once: try again."))
+}
+
+fn copy(material: &KeyMaterial) -> Result<KeyMaterial, kms_core::Error> {
+    match material {
+        KeyMaterial::Raw(secret) => Ok(KeyMaterial::Raw(Secret::copy_from(secret.expose()))),
+        KeyMaterial::Pkcs8(der) => Ok(KeyMaterial::Pkcs8(Secret::copy_from(der.expose()))),
+        _ => Err(ErrorKind::Unsupported.into()),
     }
 }
 
@@ -270,12 +321,12 @@ fn lose(key: &mut KeyRecord, number: u32) {
     }
 }
 
-/// Destroys material that no region has any more.
-fn destroy(service: &Inner, key: &KeyRecord, number: u32) -> Result<(), KmsError> {
+/// Destroys material that a region has no more, unless another has it.
+pub(super) fn destroy(service: &Inner, key: &KeyRecord, number: u32) -> Result<(), KmsError> {
     let regions = key.multi_region.iter().flat_map(|all| {
         all.replicas.iter().filter_map(|region| region.parse::<Region>().ok()).chain([all.primary.clone()])
     });
-    for region in regions {
+    for region in regions.filter(|region| *region != key.region) {
         let other = service.store.get::<KeyRecord>(&crate::place::key(&region, key.id.id()))?;
         let other = other.as_ref().and_then(|other| other.record.generation(number)?.import.as_ref());
         if other.is_some_and(|import| import.present) {
@@ -291,22 +342,34 @@ pub(crate) fn expire(
     service: &Inner,
     region: &Region,
     id: KeyId,
-    now: Timestamp,
+    moment: Moment,
     grace: core::time::Duration,
 ) -> Result<Option<KeyRecord>, KmsError> {
-    let done = service.edit(|edit| mark_expired(edit, region, id, now, grace))?;
-    let Some((key, lost)) = done else { return Ok(None) };
-    for number in lost {
-        destroy(service, &key, number)?;
-    }
-    Ok(Some(key))
+    let Some((key, lost)) = service.edit(|edit| expired(edit, region, id, moment, grace))? else { return Ok(None) };
+    // Before the record says so: it is of no use by now, and what fails is tried again as long as the record has it.
+    lost.iter().try_for_each(|&number| destroy(service, &key, number))?;
+    let gone = |now: &KeyRecord, number: u32| {
+        now.generation(number).and_then(|one| one.import.as_ref()).is_some_and(|import| import.seen_expired.is_some())
+    };
+    service.edit(|edit| {
+        let Some(found) = edit.key(region, id)? else { return Ok(None) };
+        let (mut key, read) = (found.record, found.version);
+        for &number in &lost {
+            if gone(&key, number) {
+                lose(&mut key, number);
+            }
+        }
+        edit.put_key(&mut key, read)?;
+        Ok(Some(key))
+    })
 }
 
-fn mark_expired(
+/// Notes what is first seen to have expired, and answers what was so before.
+fn expired(
     edit: &mut Edit<'_>,
     region: &Region,
     id: KeyId,
-    now: Timestamp,
+    moment: Moment,
     grace: core::time::Duration,
 ) -> Result<Option<(KeyRecord, Vec<u32>)>, KmsError> {
     let Some(found) = edit.key(region, id)? else { return Ok(None) };
@@ -315,24 +378,21 @@ fn mark_expired(
     for one in &mut key.generations {
         let number = one.number;
         let Some(import) = one.import.as_mut().filter(|import| import.present) else { continue };
-        let Some(end) = import.valid_to else { continue };
+        if import.valid_to.is_none_or(|end| moment.now < end) {
+            continue;
+        }
         match import.seen_expired {
-            None if now < end => {}
-            Some(_) if now < end => (import.seen_expired, changed) = (None, true),
-            None => {
-                (import.seen_expired, changed) = (Some(now), true);
+            Some(first) if moment.is_past(first, grace) => lost.push(number),
+            Some(first) if moment.goes_on_from(first) => {}
+            _ => {
+                (import.seen_expired, changed) = (Some(moment.first_seen()), true);
                 if grace.is_zero() {
                     lost.push(number);
                 }
             }
-            Some(seen) if now.since(seen) >= grace => lost.push(number),
-            Some(_) => {}
         }
     }
-    for &number in &lost {
-        lose(&mut key, number);
-    }
-    if changed || !lost.is_empty() {
+    if changed {
         edit.put_key(&mut key, read)?;
     }
     Ok((!lost.is_empty()).then_some((key, lost)))

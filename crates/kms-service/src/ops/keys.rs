@@ -88,7 +88,7 @@ impl Sealed for CreateKeyRequest {
             record.state = KeyState::Enabled;
         }
         let most = step.service.limits.keys;
-        step.service.edit(|edit| {
+        let added = step.service.edit(|edit| {
             edit.count(account, region, |counts| {
                 if counts.keys >= most {
                     return Err(KmsError::with(
@@ -101,7 +101,14 @@ impl Sealed for CreateKeyRequest {
             })?;
             super::deletion::count_in_store(edit, &record, true)?;
             edit.add_key(&record)
-        })?;
+        });
+        if let Err(error) = &added
+            && error.is_certain()
+            && origin != OriginType::External
+        {
+            home.destroy(MaterialId::from(id.id()))?;
+        }
+        added?;
         step.made(&record)?;
         Ok(CreateKeyResponse { key_metadata: metadata(&record, true, None, step.now)? })
     }
@@ -188,9 +195,13 @@ impl Sealed for UpdateKeyDescriptionRequest {
 impl Sealed for EnableKeyRequest {
     fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
         let admitted = step.admitted(&self.key_id, "kms:EnableKey", &Facts::default())?;
-        admitted.change(|key, _| {
+        admitted.change(|key, edit| {
             key.state = KeyState::Enabled;
-            Ok(())
+            // A rotation that the key has missed while it was disabled is made up for.
+            match key.rotation.next.filter(|next| *next <= step.now && !key.is_replica()) {
+                Some(_) => edit.note_due(step.now, super::rotation::DUE, key),
+                None => Ok(()),
+            }
         })
     }
 }
@@ -245,10 +256,7 @@ pub(crate) fn metadata(
         .filter(|import| import.present && import.valid_to.is_none_or(|end| end > now));
     // AWS leaves the current material's id out for keys that have none of their own to show.
     let shows_material = record.spec == KeySpec::SymmetricDefault && record.origin != OriginType::AwsCloudhsm;
-    let state = match record.state_at(now) {
-        KeyState::Enabled if !connected => KeyState::Unavailable,
-        state => state,
-    };
+    let state = crate::state::shown(record, connected, now);
     Ok(KeyMetadata {
         aws_account_id: Some(record.account.to_string()),
         key_id: record.id.to_string(),

@@ -4,6 +4,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 
 use crate::sealed::SealedStore;
 use crate::step::Step;
+use crate::store::MAX_PAGE;
 use crate::{Exception, KmsError};
 
 /// How many entries a page has when nobody says: 50 for aliases, grants and tags, 100 for the rest.
@@ -30,7 +31,8 @@ impl Page {
         marker: Option<&str>,
         default: usize,
     ) -> Result<Self, KmsError> {
-        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(default);
+        // With the one entry beyond it that says that there is more, a page is one of the store's.
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(default).min(MAX_PAGE - 1);
         let after = marker.map(|marker| open(&step.service.store, &prefix, marker)).transpose()?;
         Ok(Self { after, limit, prefix })
     }

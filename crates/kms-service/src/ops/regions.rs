@@ -137,7 +137,7 @@ impl Sealed for UpdatePrimaryRegionRequest {
             };
             let waiting = |one: &Generation| one.state == KeyMaterialState::PendingRotation;
             let found = edit.key(&region, key.id.id())?.ok_or_else(no_replica)?;
-            crate::state::check(step.operation, &found.record, step.now)?;
+            crate::state::check(step.operation, &found.record, true, step.now)?;
             if key.generations.iter().any(waiting) {
                 let text = format!("{} has key material that is pending rotation.", key.arn());
                 return Err(KmsError::with(Exception::KMSInvalidState, text));

@@ -19,7 +19,7 @@ use crate::record::{Generation, Import, KeyRecord, Rotated};
 use crate::service::Inner;
 use crate::step::Step;
 use crate::time::DAY;
-use crate::{Exception, KmsError, Region, Timestamp};
+use crate::{Exception, KmsError, Region, Timestamp, place};
 
 /// The period when nobody says, in days.
 const DEFAULT_PERIOD: u32 = 365;
@@ -95,7 +95,7 @@ impl Sealed for GetKeyRotationStatusRequest {
     fn perform(&self, step: &Step<'_>) -> Result<GetKeyRotationStatusResponse, KmsError> {
         let admitted = step.admitted(&self.key_id, "kms:GetKeyRotationStatus", &Facts::default())?;
         let key = admitted.record();
-        rotates(key, false)?;
+        rotates(key, true)?;
         let runs = !matches!(key.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
         Ok(GetKeyRotationStatusResponse {
             key_rotation_enabled: key.rotation.period_days.is_some() && runs,
@@ -176,9 +176,9 @@ fn advance(edit: &mut Edit<'_>, key: &mut KeyRecord, kind: RotationType, now: Ti
     follow(edit, key)
 }
 
-/// Puts what all regions of a key share into the records of its replicas.
+/// Puts what all regions of a primary key share into the records of its replicas. Of a replica nobody takes anything.
 pub(super) fn follow(edit: &mut Edit<'_>, key: &KeyRecord) -> Result<(), KmsError> {
-    let Some(regions) = &key.multi_region else { return Ok(()) };
+    let Some(regions) = key.multi_region.as_ref().filter(|_| key.is_primary()) else { return Ok(()) };
     for region in regions.replicas.iter().filter_map(|region| region.parse::<Region>().ok()) {
         let Some(found) = edit.key(&region, key.id.id())? else { continue };
         let (mut replica, read) = (found.record, found.version);
@@ -216,16 +216,26 @@ fn follow_imports(replica: &mut KeyRecord, key: &KeyRecord) {
 
 /// That every region has imported the material that a rotation makes the current one.
 fn everywhere(edit: &Edit<'_>, key: &KeyRecord, number: u32) -> Result<(), KmsError> {
-    let Some(regions) = key.multi_region.as_ref().filter(|_| key.origin == OriginType::External) else { return Ok(()) };
-    for region in regions.replicas.iter().filter_map(|region| region.parse::<Region>().ok()) {
-        let replica = edit.key(&region, key.id.id())?;
-        let import = replica.as_ref().and_then(|replica| replica.record.generation(number)?.import.as_ref());
-        if !import.is_some_and(|import| import.present) {
+    match lacking(edit.service(), key, number)? {
+        None => Ok(()),
+        Some(region) => {
             let text = format!("The new key material of {} is not imported in {region}.", key.arn());
-            return Err(KmsError::with(Exception::KMSInvalidState, text));
+            Err(KmsError::with(Exception::KMSInvalidState, text))
         }
     }
-    Ok(())
+}
+
+/// A region that has not imported the material of a generation.
+fn lacking(service: &Inner, key: &KeyRecord, number: u32) -> Result<Option<Region>, KmsError> {
+    let Some(all) = key.multi_region.as_ref().filter(|_| key.origin == OriginType::External) else { return Ok(None) };
+    for region in all.replicas.iter().filter_map(|region| region.parse::<Region>().ok()).chain([all.primary.clone()]) {
+        let there = service.store.get::<KeyRecord>(&place::key(&region, key.id.id()))?;
+        let import = there.as_ref().and_then(|there| there.record.generation(number)?.import.as_ref());
+        if !import.is_some_and(|import| import.present) {
+            return Ok(Some(region));
+        }
+    }
+    Ok(None)
 }
 
 /// Rotates a key whose time has come, unless that has changed. Answers the key as it then is.
@@ -242,16 +252,16 @@ pub(crate) fn rotate(
         if now < next || key.is_replica() {
             return Ok(None);
         }
+        // A key that is disabled, or on its way out, is not rotated before it is enabled again, and then at once.
+        if key.state != KeyState::Enabled {
+            return Ok(None);
+        }
         let due_again = now + DAY * days;
         key.rotation.next = Some(due_again);
         edit.note_due(due_again, DUE, &key)?;
-        // A key that is disabled, or on its way out, is not rotated; it is looked at again when it is due again.
-        let rotated = key.state == KeyState::Enabled;
-        if rotated {
-            advance(edit, &mut key, RotationType::Automatic, now)?;
-        }
+        advance(edit, &mut key, RotationType::Automatic, now)?;
         edit.put_key(&mut key, read)?;
-        Ok(rotated.then_some(key))
+        Ok(Some(key))
     })
 }
 
@@ -268,12 +278,21 @@ impl Sealed for ListKeyRotationsRequest {
         let wanted = |one: &&Generation| (all || one.rotated.is_some()) && after.is_none_or(|after| one.number > after);
         let mut found: Vec<&Generation> = key.generations.iter().filter(wanted).take(page.limit + 1).collect();
         let next = page.cut(step, &mut found, |one| one.number.to_be_bytes().to_vec())?;
-        let rotations = found.into_iter().map(|one| entry(key, one, all)).collect::<Vec<_>>();
+        let mut rotations = Vec::new();
+        for one in found {
+            let waits = one.state == KeyMaterialState::PendingRotation;
+            let state = if waits && lacking(step.service, key, one.number)?.is_some() {
+                KeyMaterialState::PendingMultiRegionImportAndRotation
+            } else {
+                one.state
+            };
+            rotations.push(entry(key, one, all.then_some(state)));
+        }
         Ok(ListKeyRotationsResponse { rotations: rotations.into(), truncated: next.is_some(), next_marker: next })
     }
 }
 
-fn entry(key: &KeyRecord, generation: &Generation, all: bool) -> RotationsListEntry {
+fn entry(key: &KeyRecord, generation: &Generation, state: Option<KeyMaterialState>) -> RotationsListEntry {
     let import = generation.import.as_ref();
     RotationsListEntry {
         key_id: key.arn().to_string(),
@@ -281,7 +300,7 @@ fn entry(key: &KeyRecord, generation: &Generation, all: bool) -> RotationsListEn
         key_material_description: import.map(|import| import.description.clone()).filter(|text| !text.is_empty()),
         import_state: import
             .map(|import| if import.present { ImportState::Imported } else { ImportState::PendingImport }),
-        key_material_state: all.then_some(generation.state),
+        key_material_state: state,
         expiration_model: import.filter(|import| import.present).map(|import| match import.valid_to {
             Some(_) => ExpirationModelType::KeyMaterialExpires,
             None => ExpirationModelType::KeyMaterialDoesNotExpire,

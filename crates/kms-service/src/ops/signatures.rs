@@ -55,6 +55,7 @@ impl Sealed for SignRequest {
         step.dry_run(self.dry_run)?;
         let key = ready.key(ready.current())?;
         let signature = key.sign(algorithm, message_type, self.message.expose(), &ready.call())?;
+        ready.used(ready.current());
         Ok(SignResponse {
             key_id: ready.arn().to_string(),
             signature: signature.into(),
@@ -73,19 +74,21 @@ impl Sealed for VerifyRequest {
             tokens: &self.grant_tokens,
         };
         let (ready, algorithm, message_type) = signing.ready(step)?;
-        step.dry_run(self.dry_run)?;
         let key = ready.key(ready.current())?;
         match key.verify(algorithm, message_type, self.message.expose(), &self.signature) {
-            Ok(()) => Ok(VerifyResponse {
-                key_id: ready.arn().to_string(),
-                signature_valid: true,
-                signing_algorithm: Some(signing.algorithm),
-            }),
+            Ok(()) => {}
             Err(error) if matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Malformed) => {
-                Err(KmsError::new(Exception::KMSInvalidSignature))
+                return Err(KmsError::new(Exception::KMSInvalidSignature));
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        step.dry_run(self.dry_run)?;
+        ready.used(ready.current());
+        Ok(VerifyResponse {
+            key_id: ready.arn().to_string(),
+            signature_valid: true,
+            signing_algorithm: Some(signing.algorithm),
+        })
     }
 }
 
@@ -109,6 +112,7 @@ impl Sealed for GenerateMacRequest {
         let (ready, algorithm) = mac_ready(step, &self.key_id, "kms:GenerateMac", spec, &self.grant_tokens)?;
         step.dry_run(self.dry_run)?;
         let mac = ready.key(ready.current())?.generate_mac(algorithm, self.message.expose(), &ready.call())?;
+        ready.used(ready.current());
         Ok(GenerateMacResponse {
             mac: mac.expose().to_vec().into(),
             mac_algorithm: Some(spec),
@@ -121,15 +125,15 @@ impl Sealed for VerifyMacRequest {
     fn perform(&self, step: &Step<'_>) -> Result<VerifyMacResponse, KmsError> {
         let spec = self.mac_algorithm.get()?;
         let (ready, algorithm) = mac_ready(step, &self.key_id, "kms:VerifyMac", spec, &self.grant_tokens)?;
-        step.dry_run(self.dry_run)?;
         let key = ready.key(ready.current())?;
         match key.verify_mac(algorithm, self.message.expose(), &self.mac, &ready.call()) {
-            Ok(()) => {
-                Ok(VerifyMacResponse { key_id: ready.arn().to_string(), mac_valid: true, mac_algorithm: Some(spec) })
-            }
-            Err(error) if error.kind() == ErrorKind::Rejected => Err(KmsError::new(Exception::KMSInvalidMac)),
-            Err(error) => Err(error.into()),
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Rejected => return Err(KmsError::new(Exception::KMSInvalidMac)),
+            Err(error) => return Err(error.into()),
         }
+        step.dry_run(self.dry_run)?;
+        ready.used(ready.current());
+        Ok(VerifyMacResponse { key_id: ready.arn().to_string(), mac_valid: true, mac_algorithm: Some(spec) })
     }
 }
 
@@ -144,7 +148,7 @@ impl Sealed for GetPublicKeyRequest {
             let text = format!("{} is a symmetric key, which has no public key.", ready.arn());
             return Err(KmsError::with(Exception::UnsupportedOperation, text));
         }
-        let public = ready.open(ready.current())?.public_key()?.to_spki_der()?;
+        let public = ready.key(ready.current())?.public_key()?.to_spki_der()?;
         let algorithms = Algorithms::of(record)?;
         let spec = api::KeySpec::try_from(record.spec)?;
         Ok(GetPublicKeyResponse {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::api::{KeyMaterialState, RotationType};
+use crate::record::FirstSeen;
 use crate::text;
 
 /// One generation of a key's material.
@@ -45,8 +46,8 @@ pub(crate) struct Import {
     #[serde(default, with = "text::millis::option", skip_serializing_if = "Option::is_none")]
     pub(crate) valid_to: Option<Timestamp>,
     /// When it was first seen to have expired: the clock may have been wrong.
-    #[serde(default, with = "text::millis::option", skip_serializing_if = "Option::is_none")]
-    pub(crate) seen_expired: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen_expired: Option<FirstSeen>,
     /// Recognises the same material when it is imported again: an HMAC under a key of the store.
     #[serde(with = "text::hex")]
     pub(crate) fingerprint: Vec<u8>,

@@ -69,6 +69,13 @@ impl Desk {
         self.service.call(&self.caller, &request)
     }
 
+    /// The same in another region.
+    pub(crate) fn ask_in<R: Perform>(&self, there: &str, request: R) -> Result<R::Response, KmsError> {
+        let mut caller = self.caller.clone();
+        caller.region = region(there);
+        self.service.call(&caller, &request)
+    }
+
     pub(crate) fn create(&self, request: CreateKeyRequest) -> KeyMetadata {
         self.ask(request).unwrap().key_metadata
     }

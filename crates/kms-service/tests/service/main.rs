@@ -1,7 +1,5 @@
 //! The service through its one way in, over the engine in memory.
 
-#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a test stops at the first surprise")]
-#![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 #![expect(
     clippy::unwrap_used,
     clippy::unwrap_in_result,
@@ -9,21 +7,32 @@
     clippy::std_instead_of_core,
     clippy::std_instead_of_alloc,
     reason = "a test stops at the first surprise, and has std"
+)]
 
+mod access;
+mod aliases;
 mod anchor;
 mod check;
+mod conditions;
+mod cryptography;
+mod custom_key_stores;
 mod desk;
 mod fixture;
 mod freshness;
-mod lifecycle;
-mod operator;
-
-// Who may do what, how often, and what is recorded.
-mod access;
-mod conditions;
 mod grants;
+mod import;
+mod keys;
+mod kinds;
+mod lifecycle;
+mod limits;
+mod operator;
 mod quotas;
+mod regions;
+mod rotation;
 mod simulate;
 mod snapshots;
+mod states;
+mod store;
+mod tags;
 mod trail;
 mod usage;
