@@ -1,6 +1,6 @@
 //! A request on its way through the service.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{OnceCell, Ref, RefCell};
 use std::sync::Arc;
 
 use kms_core::KeyId;
@@ -102,8 +102,8 @@ impl<'a> Step<'a> {
     }
 
     /// The keys that the request was found to be about.
-    pub(crate) fn seen(&self) -> Vec<Arc<Snapshot>> {
-        self.seen.borrow().clone()
+    pub(crate) fn seen(&self) -> Ref<'_, Vec<Arc<Snapshot>>> {
+        self.seen.borrow()
     }
 
     fn see(&self, snapshot: &Arc<Snapshot>) {

@@ -1,14 +1,17 @@
 //! How often what may be asked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use kms_core::KeySpec as Spec;
+use kms_core::{KeySpec as Spec, SystemRandom};
 use kms_service::api::{
-    CreateKeyRequest, DescribeKeyRequest, EncryptRequest, KeySpec, KeyUsageType, ListKeysRequest, Operation,
-    ReplicateKeyRequest, SignRequest, SigningAlgorithmSpec, UpdateKeyDescriptionRequest,
+    ConnectCustomKeyStoreRequest, CreateCustomKeyStoreRequest, CreateKeyRequest, DescribeKeyRequest, EncryptRequest,
+    KeySpec, KeyUsageType, ListKeysRequest, Operation, OriginType, ReplicateKeyRequest, SignRequest,
+    SigningAlgorithmSpec, UpdateKeyDescriptionRequest,
 };
 use kms_service::quota::{Class, Throttle};
 use kms_service::{Caller, Exception, Quotas};
+use kms_soft::SoftBackend;
 
 use crate::access::{key_policy, with_policy};
 use crate::desk::{ACCOUNT, Desk, OTHER_ACCOUNT, THERE, account, refused, region, user};
@@ -208,4 +211,29 @@ fn throttling_can_be_asked_for() {
     assert_eq!(desk.ask(ListKeysRequest::default()).unwrap().keys.len(), 2);
     desk.service.throttle(Vec::new());
     desk.key();
+}
+
+#[test]
+fn a_custom_key_store_has_a_quota_of_its_own_on_top() {
+    const CLUSTER: &str = "cluster-234567abcde";
+    let quotas = Quotas::unlimited().with(Class::Symmetric, 10.0).with(Class::CustomKeyStore, 3.0);
+    let hsm = Arc::new(SoftBackend::new(SystemRandom));
+    let desk = Desk::with(|builder| builder.quotas(quotas).cluster(CLUSTER, hsm, Duration::from_secs(60)));
+    let create: CreateCustomKeyStoreRequest = serde_json::from_value(serde_json::json!({
+        "CustomKeyStoreName": "hsm", "CloudHsmClusterId": CLUSTER, "KeyStorePassword": "password",
+        "TrustAnchorCertificate": "certificate",
+    }))
+    .unwrap();
+    let store = desk.ask(create).unwrap().custom_key_store_id;
+    desk.ask(ConnectCustomKeyStoreRequest { custom_key_store_id: store.as_str().into() }).unwrap();
+    let request = CreateKeyRequest {
+        origin: Some(OriginType::AwsCloudhsm.into()),
+        custom_key_store_id: Some(store),
+        ..Default::default()
+    };
+    let (inside, outside) = (desk.create(request).key_id, desk.key());
+    let encrypt = |key: &str| desk.encrypt(key, b"x").map(drop);
+    assert_eq!(passed(5, || encrypt(&inside)), 3);
+    // Those that the store throttled were counted for the account before.
+    assert_eq!(passed(10, || encrypt(&outside)), 5);
 }
