@@ -37,6 +37,9 @@ impl<'a> Step<'a> {
         let grant = self.with_decision(&found, action, facts, |decision, grant| match decision {
             Decision::Allowed(Allowed::Grant(_)) => Ok(grant),
             Decision::Allowed(_) => Ok(None),
+            // Strangers are not told whether there is such a key.
+            Decision::Denied(_) if foreign && found.by_ciphertext => Err(self.denied_by_ciphertext(action)),
+            Decision::Denied(_) if foreign => Err(self.denied(action, &found.snapshot.arn_text, BY_RESOURCE)),
             Decision::Denied(denied) => Err(self.denied(action, &found.snapshot.arn_text, because(denied))),
         })?;
         Ok(Authorized::decided(self, found, grant))

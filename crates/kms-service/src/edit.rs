@@ -19,6 +19,8 @@ pub(crate) struct Edit<'a> {
     change: Change,
     keys: Vec<KeyName>,
     aliases: Vec<AliasKey>,
+    /// More has changed than can be named.
+    everything: bool,
 }
 
 impl Inner {
@@ -29,7 +31,13 @@ impl Inner {
     /// Those of `work`; `DependencyTimeoutException`, `KMSInternalException`.
     pub(crate) fn edit<T>(&self, mut work: impl FnMut(&mut Edit<'_>) -> Result<T, KmsError>) -> Result<T, KmsError> {
         for _ in 0..TRIES {
-            let mut edit = Edit { service: self, change: Change::default(), keys: Vec::new(), aliases: Vec::new() };
+            let mut edit = Edit {
+                service: self,
+                change: Change::default(),
+                keys: Vec::new(),
+                aliases: Vec::new(),
+                everything: false,
+            };
             let done = work(&mut edit)?;
             if edit.commit()? {
                 return Ok(done);
@@ -201,6 +209,11 @@ impl<'a> Edit<'a> {
         self.change.delete(place);
     }
 
+    /// All that is kept in memory is forgotten: more has changed than keys and aliases that could be named.
+    pub(crate) const fn changes_everything(&mut self) {
+        self.everything = true;
+    }
+
     /// Takes any other record away, if it is the one that was read.
     pub(crate) fn delete_unchanged(&mut self, place: Vec<u8>, read: Revision) {
         self.change.unchanged(place.clone(), read).delete(place);
@@ -210,6 +223,9 @@ impl<'a> Edit<'a> {
     fn commit(self) -> Result<bool, KmsError> {
         let committed = self.service.store.commit(self.change);
         // Also when the outcome is not known: it may have happened.
+        if self.everything {
+            self.service.cache.clear();
+        }
         for name in &self.keys {
             self.service.cache.key_changed(name);
         }

@@ -83,6 +83,8 @@ exceptions! {
     CloudHsmClusterNotFound 400 false,
     /// Another custom key store is in front of the HSM.
     CloudHsmClusterInUse 400 false,
+    /// The HSM is not the one that the keys are in.
+    CloudHsmClusterNotRelated 400 false,
     /// The HSM does not answer.
     CloudHsmClusterNotActive 400 false,
     /// The ciphertext or its context is not right. Nothing more is said.
@@ -222,6 +224,7 @@ impl From<kms_core::Error> for KmsError {
         let exception = match cause.kind() {
             ErrorKind::Busy | ErrorKind::TimedOut => Exception::DependencyTimeout,
             ErrorKind::Disconnected | ErrorKind::KeyUnavailable | ErrorKind::Unauthorized => Exception::KeyUnavailable,
+            // A backend that lacks an algorithm; the store says this of nothing that it holds.
             ErrorKind::Unsupported => Exception::UnsupportedOperation,
             _ => Exception::KMSInternal,
         };

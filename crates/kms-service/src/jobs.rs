@@ -83,7 +83,8 @@ impl Moment {
 
 impl Service {
     /// Does what is due: deletes keys whose time is over, rotates, deletes imported material that has expired, and keeps
-    /// what was counted. To be called every few minutes. Doing it twice, or on several servers at once, does no harm.
+    /// what was counted and how far the audit log goes. To be called every few minutes. Doing it twice, or on several
+    /// servers at once, does no harm.
     ///
     /// Nothing is deleted that was not seen to be due before, a [grace](crate::ServiceBuilder::deletion_grace) ago. That
     /// time is counted while a service runs, over restarts; a clock that jumps ahead does not add to it, and one that is
@@ -95,6 +96,7 @@ impl Service {
         let service = &*self.inner;
         let moment = see(service)?;
         service.keep_usage()?;
+        service.keep_anchor()?;
         let mut done = Done { clock_was_set_back: moment.clock_was_set_back, ..Done::default() };
         let mut failed = None;
         let mut after = None::<Vec<u8>>;

@@ -3,12 +3,14 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 
+mod anchor;
 pub mod api;
 pub mod audit;
 mod authorise;
 mod backends;
 mod cache;
 mod caller;
+pub mod check;
 mod edit;
 pub mod error;
 mod facts;

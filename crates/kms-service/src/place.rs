@@ -3,7 +3,8 @@
 //! | place | record |
 //! |---|---|
 //! | `s/header` | which root key opens the store; the only one in clear |
-//! | `s/clock` | the latest time the service has seen |
+//! | `s/clock` | the latest time the service has seen, and how long it has run |
+//! | `s/audit/LOG` | how far an audit log goes, as far as the store has seen |
 //! | `k/REGION/KEY` | a KMS key |
 //! | `l/ACCOUNT/REGION/KEY` | the same key in the list of its account; how often it was changed |
 //! | `a/ACCOUNT/REGION/ALIAS` | an alias |
@@ -13,8 +14,9 @@
 //! | `n/KEY/GENERATION` | how many nonces are set aside for it |
 //! | `u/REGION/KEY` | how much a key was used |
 //! | `b/MONTH/ACCOUNT/REGION/KEY` | what is to be billed for a key in a month |
-//! | `d/TIME/KIND/REGION/KEY` | something that is due |
+//! | `d/TIME/KIND/REGION/KEY` | something that is due; for `destroy`, a key that is gone, whose material may be there |
 //! | `c/ACCOUNT/REGION/STORE` | a custom key store |
+//! | `h/HSM` | the custom key store that is in front of an HSM |
 //! | `q/ACCOUNT/REGION` | how many keys and custom key stores an account has |
 
 use kms_core::primitives::hash::hash;
@@ -24,7 +26,12 @@ use crate::{AccountId, AliasName, KmsKeyId, Region, Timestamp};
 
 pub(crate) const MATERIALS: &[u8] = b"m/";
 pub(crate) const DUE: &[u8] = b"d/";
+pub(crate) const AUDIT_LOGS: &[u8] = b"s/audit/";
 pub(crate) const CLOCK: &[u8] = b"s/clock";
+
+pub(crate) fn audit_log(id: &[u8; 16]) -> Vec<u8> {
+    [AUDIT_LOGS, base16ct::lower::encode_string(id).as_bytes()].concat()
+}
 
 pub(crate) fn key(region: &Region, id: KeyId) -> Vec<u8> {
     format!("k/{region}/{id}").into_bytes()
@@ -119,6 +126,11 @@ pub(crate) fn custom_key_store(account: AccountId, region: &Region, id: &str) ->
     format!("c/{account}/{region}/{id}").into_bytes()
 }
 
+/// `cluster` as the operator calls it.
+pub(crate) fn cluster(cluster: &str) -> Vec<u8> {
+    format!("h/{cluster}").into_bytes()
+}
+
 /// All custom key stores of an account in a region.
 pub(crate) fn custom_key_stores_in(account: AccountId, region: &Region) -> Vec<u8> {
     format!("c/{account}/{region}/").into_bytes()
@@ -126,6 +138,40 @@ pub(crate) fn custom_key_stores_in(account: AccountId, region: &Region) -> Vec<u
 
 pub(crate) fn counts(account: AccountId, region: &Region) -> Vec<u8> {
     format!("q/{account}/{region}").into_bytes()
+}
+
+/// The parts of a place, after its kind.
+fn parts<const N: usize>(place: &[u8]) -> Option<[&str; N]> {
+    let mut parts = core::str::from_utf8(place).ok()?.splitn(N + 1, '/').skip(1);
+    let mut all = [""; N];
+    for part in &mut all {
+        *part = parts.next()?;
+    }
+    Some(all)
+}
+
+/// The account, region and key of an entry of [`listed`].
+pub(crate) fn listed_parts(place: &[u8]) -> Option<(AccountId, Region, KmsKeyId)> {
+    let [account, region, id] = parts(place)?;
+    Some((account.parse().ok()?, region.parse().ok()?, id.parse().ok()?))
+}
+
+/// The region of an alias.
+pub(crate) fn region_of(place: &[u8]) -> Option<Region> {
+    let [_, region, _] = parts(place)?;
+    region.parse().ok()
+}
+
+/// The region and key of a grant.
+pub(crate) fn grant_parts(place: &[u8]) -> Option<(Region, KeyId)> {
+    let [region, id, _] = parts(place)?;
+    Some((region.parse().ok()?, id.parse().ok()?))
+}
+
+/// The account and region of [`counts`].
+pub(crate) fn counts_parts(place: &[u8]) -> Option<(AccountId, Region)> {
+    let [account, region] = parts(place)?;
+    Some((account.parse().ok()?, region.parse().ok()?))
 }
 
 /// What stands after the last slash.

@@ -153,7 +153,8 @@ impl SealedStore {
         };
         let (&version, rest) = value.split_first().ok_or_else(damaged)?;
         if version != VERSION {
-            return Err(Error::unsupported("the record was written by a newer version"));
+            let place = place.escape_ascii();
+            return Err(Error::malformed(format!("the record {place} was written by a newer version")));
         }
         let (nonce, rest) = rest.split_at_checked(NONCE).ok_or_else(damaged)?;
         let (body, tag) = rest.split_last_chunk::<TAG>().ok_or_else(damaged)?;
@@ -163,7 +164,7 @@ impl SealedStore {
         Ok(plaintext)
     }
 
-    fn read<T: DeserializeOwned>(&self, place: &[u8], value: &[u8]) -> Result<T, Error> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, place: &[u8], value: &[u8]) -> Result<T, Error> {
         let plaintext = self.unseal(place, value)?;
         serde_json::from_slice(plaintext.expose()).map_err(|error| {
             Error::malformed(format!("the record {} was written by another version: {error}", place.escape_ascii()))

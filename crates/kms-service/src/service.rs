@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use kms_core::{Backend, Error, KeyId, KeySpec, KeyUsage, MaterialId, SystemRandom};
 
+use crate::anchor;
 use crate::api::{KeyState, Operation, OriginType};
 use crate::audit::Log;
 use crate::backends::Home;
@@ -48,7 +49,50 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) deletion_grace: Duration,
     pub(crate) running: Running,
+    /// The services that have default keys, `alias/aws/SERVICE`.
+    pub(crate) default_keys: BTreeSet<String>,
 }
+
+/// The services of AWS that encrypt under a default key.
+const AWS_SERVICES: &[&str] = &[
+    "acm",
+    "aps",
+    "backup",
+    "cloud9",
+    "codebuild",
+    "codecommit",
+    "connect",
+    "dms",
+    "docdb",
+    "dynamodb",
+    "ebs",
+    "ecr",
+    "es",
+    "elasticfilesystem",
+    "fsx",
+    "glue",
+    "kinesis",
+    "kinesisvideo",
+    "kms",
+    "lambda",
+    "lex",
+    "lightsail",
+    "logs",
+    "neptune",
+    "rds",
+    "redshift",
+    "s3",
+    "sagemaker",
+    "secretsmanager",
+    "ses",
+    "sns",
+    "sqs",
+    "ssm",
+    "timestream",
+    "workmail",
+    "workspaces",
+    "xray",
+];
 
 /// Resource quotas. The defaults are those of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +137,7 @@ pub struct ServiceBuilder {
     regions: BTreeSet<Region>,
     limits: Limits,
     deletion_grace: Duration,
+    default_keys: BTreeSet<String>,
 }
 
 impl ServiceBuilder {
@@ -111,6 +156,7 @@ impl ServiceBuilder {
             regions: BTreeSet::new(),
             limits: Limits::default(),
             deletion_grace: Duration::from_secs(24 * 3600),
+            default_keys: AWS_SERVICES.iter().map(|&name| name.to_owned()).collect(),
         }
     }
 
@@ -173,15 +219,27 @@ impl ServiceBuilder {
         self
     }
 
+    /// The services that have default keys: `alias/aws/SERVICE` is made in an account and region when it is first used
+    /// there. Default: the services of AWS that have one.
+    #[must_use]
+    pub fn default_keys<S: Into<String>>(mut self, services: impl IntoIterator<Item = S>) -> Self {
+        self.default_keys = services.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The service.
     ///
     /// # Errors
-    /// `InvalidInput` without a region; the backend's faults.
+    /// `InvalidInput` without a region; `Malformed` if the audit log ends before what the store has seen of it; the
+    /// backend's and the store's faults.
     pub fn build(self) -> Result<Service, Error> {
         if self.regions.is_empty() {
             return Err(Error::invalid_input("a service has at least one region"));
         }
         self.home.health()?;
+        if let Some(log) = &self.audit {
+            anchor::check(&self.store, log)?;
+        }
         Ok(Service {
             inner: Arc::new(Inner {
                 store: self.store,
@@ -197,6 +255,7 @@ impl ServiceBuilder {
                 regions: self.regions,
                 limits: self.limits,
                 deletion_grace: self.deletion_grace,
+                default_keys: self.default_keys,
             }),
         })
     }
@@ -262,7 +321,7 @@ impl Inner {
         let id = KmsKeyId::random(false, &self.random)?;
         let (spec, usage) = (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
         let year = crate::time::DAY * 365;
-        let service = alias.service().unwrap_or_default();
+        let service = alias.as_str().strip_prefix(AliasName::RESERVED).unwrap_or_default();
         let mut record = KeyRecord {
             revision: 0,
             account,

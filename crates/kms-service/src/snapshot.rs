@@ -111,7 +111,7 @@ impl Snapshot {
     }
 }
 
-fn all_grants(store: &SealedStore, record: &KeyRecord) -> Result<Vec<GrantRecord>, Error> {
+pub(crate) fn all_grants(store: &SealedStore, record: &KeyRecord) -> Result<Vec<GrantRecord>, Error> {
     let prefix = place::grants_of(&record.region, record.id.id());
     let (mut grants, mut after) = (Vec::new(), None::<Vec<u8>>);
     loop {

@@ -32,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) snapshot: Arc<Snapshot>,
     /// The alias that it was found by.
     pub(crate) alias: Option<AliasName>,
+    /// Whether a ciphertext or a token named it, and not the caller.
+    pub(crate) by_ciphertext: bool,
 }
 
 /// The names that an operation takes.
@@ -121,16 +123,14 @@ impl<'a> Step<'a> {
     /// # Errors
     /// `AccessDeniedException` if there is none, as if the caller might not use it.
     pub(crate) fn find_by_ciphertext(&self, id: KeyId) -> Result<Found, KmsError> {
-        const TEXT: &str = "The ciphertext refers to a customer master key that does not exist, does not exist in this \
-                            region, or you are not allowed to access.";
         let found = self.service.key(&self.caller.region, id)?;
-        let found = found.ok_or_else(|| KmsError::with(Exception::AccessDenied, TEXT))?;
-        Ok(self.found(found, None))
+        let found = self.found(found.ok_or_else(|| self.denied_by_ciphertext(self.operation.as_str()))?, None);
+        Ok(Found { by_ciphertext: true, ..found })
     }
 
     fn found(&self, snapshot: Arc<Snapshot>, alias: Option<AliasName>) -> Found {
         self.see(&snapshot);
-        Found { snapshot, alias }
+        Found { snapshot, alias, by_ciphertext: false }
     }
 
     fn absent(&self, account: AccountId, id: KmsKeyId) -> KmsError {
@@ -148,8 +148,11 @@ impl<'a> Step<'a> {
         if let Some(target) = self.service.alias(account, region, alias)? {
             return Ok(target);
         }
-        if alias.service().is_some() && account == self.caller.account() {
+        let service = alias.as_str().strip_prefix(AliasName::RESERVED).unwrap_or_default();
+        let has_default = self.service.default_keys.contains(service);
+        if has_default && self.caller.principal.account_id() == Some(account) {
             // The service's own keys are made when they are first used.
+            self.count(Class::Operation(Operation::CreateKey), None)?;
             return self.service.make_aws_managed(account, region, alias, self.now);
         }
         let arn = Arn::new(region.clone(), account, Resource::Alias(alias.clone()));
@@ -178,6 +181,20 @@ impl<'a> Step<'a> {
             format!(
                 "User: {principal} is not authorized to perform: kms:{action} on resource: {resource} because {why} the \
                  kms:{action} action"
+            ),
+        )
+    }
+
+    /// What is answered about a key of another account, or of none, that a ciphertext names.
+    pub(crate) fn denied_by_ciphertext(&self, action: &str) -> KmsError {
+        let principal = &self.caller.principal;
+        let action = action.strip_prefix("kms:").unwrap_or(action);
+        KmsError::with(
+            Exception::AccessDenied,
+            format!(
+                "User: {principal} is not authorized to perform: kms:{action} on the resource associated with this \
+                 ciphertext because the resource does not exist in this Region, no resource-based policies allow access, \
+                 or a resource-based policy explicitly denies access"
             ),
         )
     }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use kms_core::Error;
 
-/// The longest key, in bytes.
+/// The longest key, in bytes. The shortest has one.
 pub const MAX_KEY: usize = 1024;
 /// The longest value, in bytes.
 pub const MAX_VALUE: usize = 256 * 1024;
+/// The most bytes in a transaction, keys and values together.
+pub const MAX_BYTES: usize = 1024 * 1024;
 /// The most guards and writes in a transaction, together.
 pub const MAX_STEPS: usize = 64;
 /// The most entries that one page holds.
@@ -95,10 +97,10 @@ pub trait Store: Send + Sync {
     /// key) on; at most `limit`, which is 1 to [`MAX_PAGE`].
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// `InvalidInput` for another limit; else as [`get`](Self::get).
     fn list(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Stored)>, Error>;
 
-    /// Commits a transaction, durably.
+    /// Commits a transaction, durably. One that only has guards gets a revision, too.
     ///
     /// # Errors
     /// `InvalidInput` for one that breaks a limit of this module or writes a key twice; else as [`get`](Self::get), and
@@ -112,7 +114,7 @@ pub trait Store: Send + Sync {
     /// As [`get`](Self::get).
     fn barrier(&self) -> Result<Revision, Error>;
 
-    /// Reports changes of keys that begin with `prefix`, from now on.
+    /// Reports changes of keys that begin with `prefix`, from now on. The first event is [`Event::Progress`].
     ///
     /// # Errors
     /// As [`get`](Self::get).

@@ -87,15 +87,20 @@ impl Log {
     /// Leaves a record for the writer. Waits only while more than 4 MiB or 4,000 records wait already.
     ///
     /// # Errors
-    /// `InvalidInput` if the record is longer than 262,144 bytes; why the log has stopped, if it has.
+    /// `InvalidInput` if the record is longer than 262,144 bytes or not UTF-8; why the log has stopped, if it has.
     pub fn submit(&self, record: Vec<u8>) -> Result<Pending, Error> {
         if record.len() > MAX_PAYLOAD {
             return Err(Error::invalid_input("an audit record has at most 262,144 bytes"));
         }
+        // What a torn end is told from damage by is not UTF-8, so that no caller can put it into a record.
+        if core::str::from_utf8(&record).is_err() {
+            return Err(Error::invalid_input("an audit record is JSON in UTF-8"));
+        }
         self.shared.queue.push(record)
     }
 
-    /// The newest record that is on the disk, as far as this log has written or read: the anchor to keep elsewhere.
+    /// The newest record that is on the disk, as far as this log has written or read: the anchor to keep elsewhere. A log
+    /// that opens with a smaller sequence number than an anchor has was cut off.
     #[must_use]
     pub fn head(&self) -> Head {
         *self.shared.head.lock()
@@ -223,3 +228,9 @@ impl Writer {
         *self.shared.warning.lock() = no_reserve.or_else(|| self.unsigned_because.clone());
     }
 }
+
+// One log serves all threads.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Log>();
+};

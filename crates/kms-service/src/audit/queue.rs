@@ -1,6 +1,6 @@
 //! Where callers leave records, and wait for them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use kms_core::{Error, ErrorKind};
@@ -34,16 +34,14 @@ impl Failure {
 /// Records that are written together: how it ended, once it has.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// The sequence number of the first.
-    outcome: Mutex<Option<Result<u64, Failure>>>,
-    ended: Condvar,
+    /// The sequence number of the first. One system call wakes all that wait, and they take no lock in turn.
+    outcome: OnceLock<Result<u64, Failure>>,
 }
 
 impl Batch {
+    /// Wakes all that wait. The first outcome stands.
     pub(crate) fn end(&self, outcome: Result<u64, Failure>) {
-        // The first outcome stands.
-        self.outcome.lock().get_or_insert(outcome);
-        self.ended.notify_all();
+        let _ = self.outcome.set(outcome);
     }
 }
 
@@ -63,13 +61,9 @@ impl Pending {
     /// acknowledged; it may be in the log all the same if the error says that it
     /// [may have run](Error::may_have_run).
     pub fn wait(self) -> Result<Position, Error> {
-        let mut outcome = self.batch.outcome.lock();
-        loop {
-            match &*outcome {
-                Some(Ok(first)) => return Ok(Position::new(first.saturating_add(self.index))),
-                Some(Err(failure)) => return Err(failure.to_error()),
-                None => self.batch.ended.wait(&mut outcome),
-            }
+        match self.batch.outcome.wait() {
+            Ok(first) => Ok(Position::new(first.saturating_add(self.index))),
+            Err(failure) => Err(failure.to_error()),
         }
     }
 }

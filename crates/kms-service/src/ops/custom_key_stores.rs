@@ -86,8 +86,7 @@ impl Step<'_> {
         self.account(action, "*", &Facts::default(), None, Class::Operation(self.operation))
     }
 
-    /// Changes a custom key store of the caller's account. All that is kept in memory is forgotten: keys in it may have
-    /// become available, or unavailable.
+    /// Changes a custom key store of the caller's account, whose keys may become available, or unavailable.
     fn change_store<T>(
         &self,
         admitted: &AdmittedAccount,
@@ -95,15 +94,14 @@ impl Step<'_> {
         mut work: impl FnMut(&mut CustomKeyStoreRecord, &mut Edit<'_>) -> Result<T, KmsError>,
     ) -> Result<T, KmsError> {
         let (account, region) = (admitted.account, &self.caller.region);
-        let done = self.service.edit(|edit| {
+        self.service.edit(|edit| {
             let found = self.service.custom_key_store(account, region, id)?.ok_or_else(|| unknown(id))?;
             let mut store = found.record;
             let done = work(&mut store, edit)?;
             edit.put(place::custom_key_store(account, region, id), &store, Some(found.version))?;
+            edit.changes_everything();
             Ok(done)
-        });
-        self.service.cache.clear();
-        done
+        })
     }
 
     /// All custom key stores of the caller's account.
@@ -113,8 +111,17 @@ impl Step<'_> {
         Ok(found.into_iter().map(|(_, found)| found.record).collect())
     }
 
-    /// That nobody else has the name, or is in front of the HSM.
-    fn is_free(&self, account: AccountId, id: &str, name: &str, cluster: &str) -> Result<(), KmsError> {
+    /// That no other custom key store has the name, and none the HSM, which becomes that of this one.
+    ///
+    /// Whoever changes the names of an account changes its counts as well, so that two of them do not miss each other.
+    fn claim(
+        &self,
+        edit: &mut Edit<'_>,
+        account: AccountId,
+        id: &str,
+        name: &str,
+        cluster: &str,
+    ) -> Result<(), KmsError> {
         if !self.service.clusters.contains_key(cluster) {
             let text = format!("No HSM is configured as {cluster}.");
             return Err(KmsError::with(Exception::CloudHsmClusterNotFound, text));
@@ -124,9 +131,21 @@ impl Step<'_> {
             let text = format!("A custom key store has the name {name}.");
             return Err(KmsError::with(Exception::CustomKeyStoreNameInUse, text));
         }
-        if others.iter().any(|other| other.id != id && other.cluster == cluster) {
-            let text = format!("A custom key store is in front of {cluster}.");
-            return Err(KmsError::with(Exception::CloudHsmClusterInUse, text));
+        let holder = self.service.store.get::<String>(&place::cluster(cluster))?;
+        match holder {
+            Some(holder) if holder.record != id => {
+                let text = format!("A custom key store is in front of {cluster}.");
+                Err(KmsError::with(Exception::CloudHsmClusterInUse, text))
+            }
+            Some(_) => Ok(()),
+            None => edit.put(place::cluster(cluster), &id, None),
+        }
+    }
+
+    /// The HSM is free for other custom key stores.
+    fn release(&self, edit: &mut Edit<'_>, cluster: &str) -> Result<(), KmsError> {
+        if let Some(holder) = self.service.store.get::<String>(&place::cluster(cluster))? {
+            edit.delete_unchanged(place::cluster(cluster), holder.version);
         }
         Ok(())
     }
@@ -167,8 +186,7 @@ impl Sealed for CreateCustomKeyStoreRequest {
                 counts.custom_key_stores += 1;
                 Ok(())
             })?;
-            // After the count was read, which no other request can change meanwhile.
-            step.is_free(account, &id, &name, &cluster)?;
+            step.claim(edit, account, &id, &record.name, &record.cluster)?;
             edit.put(place::custom_key_store(account, region, &id), &record, None)
         })?;
         Ok(CreateCustomKeyStoreResponse { custom_key_store_id: id })
@@ -187,11 +205,18 @@ impl Sealed for UpdateCustomKeyStoreRequest {
             if store.connected {
                 return Err(state(store, "disconnected"));
             }
-            // Of requests that make or change custom key stores at once, one is first.
-            edit.count(admitted.account, &step.caller.region, |_| Ok(()))?;
             let name = self.new_custom_key_store_name.as_ref().unwrap_or(&store.name).clone();
             let cluster = self.cloud_hsm_cluster_id.as_ref().unwrap_or(&store.cluster).clone();
-            step.is_free(admitted.account, id, &name, &cluster)?;
+            if cluster != store.cluster {
+                if store.keys > 0 {
+                    let text =
+                        format!("Custom key store {} holds {} keys, which are in its HSM.", store.id, store.keys);
+                    return Err(KmsError::with(Exception::CloudHsmClusterNotRelated, text));
+                }
+                step.release(edit, &store.cluster)?;
+            }
+            step.claim(edit, admitted.account, id, &name, &cluster)?;
+            edit.count(admitted.account, &step.caller.region, |_| Ok(()))?;
             (store.name, store.cluster) = (name, cluster);
             Ok(())
         })?;
@@ -246,6 +271,7 @@ impl Sealed for DeleteCustomKeyStoreRequest {
                 counts.custom_key_stores = counts.custom_key_stores.saturating_sub(1);
                 Ok(())
             })?;
+            step.release(edit, &found.record.cluster)?;
             edit.delete_unchanged(place::custom_key_store(account, region, id), found.version);
             Ok(())
         })?;

@@ -104,6 +104,8 @@ pub(super) fn matches_tokens(tokens: &[Token], text: &str, case: Case) -> bool {
                 tokens = after;
                 continue;
             }
+            // Too short, and shorter still if the star took more.
+            (Some(_), None) => return false,
             (Some((Token::One, after)), Some(_)) => Some(after),
             (Some((Token::Char(wanted), after)), Some(found)) if same(*wanted, found) => Some(after),
             _ => None,
@@ -321,6 +323,32 @@ mod tests {
         assert!(Glob::new("kms:Gen*").matches("KMS:generateRandom", Case::AsciiInsensitive));
         // A prefix may end within a character.
         assert!(!Glob::new("ab*").matches("aä", Case::Sensitive));
+    }
+
+    /// What wildcards mean, without care for time.
+    fn matches_by_definition(pattern: &[char], text: &[char]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, text) => text.is_none(),
+            (Some(('*', after)), rest) => {
+                matches_by_definition(after, text) || rest.is_some_and(|(_, rest)| matches_by_definition(pattern, rest))
+            }
+            (Some((wanted, after)), Some((found, rest))) => {
+                (*wanted == '?' || wanted == found) && matches_by_definition(after, rest)
+            }
+            (Some(_), None) => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn matches_are_those_of_the_definition(pattern in "[abä*?]{0,8}", text in "[abä]{0,8}") {
+            let [pattern_characters, text_characters] = [&pattern, &text].map(|text| text.chars().collect::<Vec<_>>());
+            let wanted = matches_by_definition(&pattern_characters, &text_characters);
+            proptest::prop_assert_eq!(Glob::new(&pattern).matches(&text, Case::Sensitive), wanted);
+            let reading = Reading { wildcards: true, variables: true };
+            let fixed = Template::new(&pattern, reading).map(Template::into_fixed);
+            proptest::prop_assert_eq!(fixed, Ok(Glob::new(&pattern)));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 #![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 
 mod common;
+mod event;
 mod faults;
 mod fixture;
 mod full;

@@ -2,7 +2,7 @@
 //! what was synced is there, and of what was not, each piece of 4 KiB is old, new, or a mixture of both in pieces of 512
 //! bytes, whatever their order was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -18,6 +18,8 @@ use crate::common::{assert_holds, event, events, options, signer};
 enum Change {
     Write(String, u64, Vec<u8>),
     Sync(String),
+    /// The system takes the pages for written, although they are not.
+    FailedSync(String),
     Truncate(String, u64),
     Rename(String, String),
     Remove(String),
@@ -30,6 +32,8 @@ enum Change {
 struct Recorder {
     changes: Mutex<Vec<Change>>,
     lies: bool,
+    /// Which sync fails, counted from now.
+    fails: Mutex<Option<usize>>,
 }
 
 impl Recorder {
@@ -49,6 +53,15 @@ impl Disk for Recorder {
     }
 
     fn sync(&self, path: &Path, _: &File) -> io::Result<()> {
+        let mut fails = self.fails.lock().unwrap();
+        *fails = match *fails {
+            Some(0) => {
+                self.note(Change::FailedSync(name(path)));
+                *fails = None;
+                return Err(io::Error::other("the disk is broken"));
+            }
+            left => left.map(|left| left - 1),
+        };
         if !self.lies || path.extension().is_some_and(|extension| extension == "tmp") {
             self.note(Change::Sync(name(path)));
         }
@@ -72,11 +85,13 @@ impl Disk for Recorder {
     }
 }
 
-/// A file: as it was synced last, and as it is in memory.
+/// A file: as it is on the disk, and as it is in memory.
 #[derive(Default, Clone)]
 struct Contents {
     synced: Vec<u8>,
     now: Vec<u8>,
+    /// The pieces that the system has still to write.
+    dirty: BTreeSet<usize>,
 }
 
 fn number(below: usize) -> usize {
@@ -94,8 +109,9 @@ impl Contents {
         let mut bytes = Vec::with_capacity(len);
         for piece in (0..len).step_by(4096) {
             let (is_torn, is_new) = (number(4) == 0, number(100) < kept);
+            let is_dirty = self.dirty.contains(&(piece / 4096));
             for sector in (piece..len.min(piece + 4096)).step_by(512) {
-                let is_new = if is_torn { number(2) == 0 } else { is_new };
+                let is_new = is_dirty && if is_torn { number(2) == 0 } else { is_new };
                 let from = if is_new { &self.now } else { &self.synced };
                 bytes.extend((sector..len.min(sector + 512)).map(|index| at(from, index)));
             }
@@ -109,15 +125,21 @@ type Files = BTreeMap<String, Contents>;
 fn apply(files: &mut Files, change: &Change) {
     match change {
         Change::Write(name, offset, bytes) => {
-            let now = &mut files.entry(name.clone()).or_default().now;
-            let offset = usize::try_from(*offset).unwrap();
+            let file = files.entry(name.clone()).or_default();
+            let (now, offset) = (&mut file.now, usize::try_from(*offset).unwrap());
+            file.dirty.extend(offset / 4096..(offset + bytes.len()).div_ceil(4096));
             now.resize(now.len().max(offset + bytes.len()), 0);
             now[offset..offset + bytes.len()].copy_from_slice(bytes);
         }
         Change::Sync(name) => {
             let file = files.entry(name.clone()).or_default();
-            file.synced.clone_from(&file.now);
+            file.synced.resize(file.now.len(), 0);
+            for piece in core::mem::take(&mut file.dirty) {
+                let range = (piece * 4096).min(file.now.len())..(piece * 4096 + 4096).min(file.now.len());
+                file.synced[range.clone()].copy_from_slice(&file.now[range]);
+            }
         }
+        Change::FailedSync(name) => files.entry(name.clone()).or_default().dirty.clear(),
         Change::Truncate(name, len) => {
             files.entry(name.clone()).or_default().now.truncate(usize::try_from(*len).unwrap());
         }
@@ -134,7 +156,7 @@ fn apply(files: &mut Files, change: &Change) {
 
 /// Appends from several threads, and answers what happened to the disk.
 fn record(directory: &Path, key: &kms_core::Key, lies: bool, from: usize) -> Vec<Change> {
-    let recorder = Arc::new(Recorder { changes: Mutex::default(), lies });
+    let recorder = Arc::new(Recorder { lies, ..Recorder::default() });
     let opened = options().with_disk(recorder.clone()).with_segment_len(30_000).with_reserve(5_000);
     let opened = opened.with_checkpoints(Duration::from_millis(2), 40).with_signer(key.clone());
     let log = Log::open(directory, opened).unwrap();
@@ -174,6 +196,7 @@ fn cut(changes: &[Change], before: &Files, to: &Path) -> (Files, Vec<(u64, Vec<u
     for (name, contents) in &mut files {
         contents.synced = contents.after_a_cut(kept);
         contents.now.clone_from(&contents.synced);
+        contents.dirty.clear();
         fs::write(to.join(name), &contents.now).unwrap();
     }
     acknowledged.sort();
@@ -240,4 +263,43 @@ fn the_simulation_sees_syncs_that_did_not_happen() {
         acknowledged.iter().any(|(sequence, _)| there.binary_search(sequence).is_err())
     });
     assert!(lost.count() > 10);
+}
+
+/// A sync fails, and the same machine goes on: in memory all is well, and on the disk it is not.
+#[test]
+fn what_a_failed_sync_lost_is_written_again_before_anything_follows() {
+    for round in 0..4 {
+        let original = tempfile::tempdir().unwrap();
+        let recorder = Arc::new(Recorder::default());
+        let open = || Log::open(original.path(), options().with_disk(recorder.clone())).unwrap();
+        let (log, other) = (open(), open());
+        *recorder.fails.lock().unwrap() = Some(1 + round / 2);
+        let mut acknowledged = Vec::new();
+        let mut append = |log: &Log, count: usize| {
+            for number in 0..count {
+                // Longer than a page: what follows does not make the system write it.
+                let record = [event(number), vec![b' '; 10_000]].concat();
+                if let Ok(position) = log.append(record.clone()) {
+                    acknowledged.push((position.sequence, record));
+                }
+            }
+        };
+        append(&log, 8);
+        assert!(log.health().is_err());
+        drop(log);
+        // Either the log is opened again, or another process had it open all the time.
+        let log = if round % 2 == 0 { open() } else { other };
+        assert_eq!(log.cut(), None, "in memory nothing is lost");
+        append(&log, 3);
+        drop(log);
+        assert_eq!(acknowledged.len(), 4 + round / 2);
+
+        let mut files = Files::new();
+        recorder.changes.lock().unwrap().iter().for_each(|change| apply(&mut files, change));
+        let directory = tempfile::tempdir().unwrap();
+        for (name, contents) in &files {
+            fs::write(directory.path().join(name), contents.after_a_cut(0)).unwrap();
+        }
+        assert_holds(directory.path(), &[], &acknowledged);
+    }
 }

@@ -101,6 +101,8 @@ fn what_cannot_be_a_record_is_refused() {
     let log = Log::open(directory.path(), options()).unwrap();
     let most = 256 * 1024;
     assert_eq!(log.append(vec![b'x'; most + 1]).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let likeness_of_a_head = [b"\xffKA\x01\0\0\0\0\0\0\0\0\0\x99", &[0; 12][..]].concat();
+    assert_eq!(log.append(likeness_of_a_head).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(log.append(vec![b'x'; most]).unwrap().sequence, 1);
     assert_eq!(log.append(Vec::new()).unwrap().sequence, 2);
     assert_eq!(verify(directory.path(), &[], Some(&log.head())).unwrap().events, 2);

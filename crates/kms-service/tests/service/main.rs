@@ -9,6 +9,8 @@
 )]
 #![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
 
+mod anchor;
+mod check;
 mod desk;
 mod lifecycle;
 

@@ -3,7 +3,7 @@
 use std::thread;
 
 use kms_core::ErrorKind;
-use kms_service::store::{Guard, MAX_KEY, MAX_STEPS, MAX_VALUE, Outcome, Revision, Transaction, Write};
+use kms_service::store::{Guard, MAX_BYTES, MAX_KEY, MAX_STEPS, MAX_VALUE, Outcome, Revision, Transaction, Write};
 
 use super::{Make, commit, get, outcome, put, transaction};
 
@@ -116,6 +116,13 @@ pub fn limits_are_exact(make: Make<'_>) {
     commit(store, &steps(0, MAX_STEPS));
     commit(store, &steps(MAX_STEPS, 0));
 
+    // Four values and their keys, of two bytes each.
+    let heavy = |over: usize| {
+        let value = |n: usize| vec![7; if n == 0 { MAX_BYTES - 3 * MAX_VALUE - 8 + over } else { MAX_VALUE }];
+        transaction(vec![], (0..4).map(|n| put(format!("h{n}").as_bytes(), &value(n))).collect())
+    };
+    commit(store, &heavy(0));
+
     let before = store.barrier().unwrap();
     let too_long = vec![b'k'; MAX_KEY + 1];
     let too_large = vec![7; MAX_VALUE + 1];
@@ -128,6 +135,7 @@ pub fn limits_are_exact(make: Make<'_>) {
         transaction(vec![], vec![put(b"", b"an empty key")]),
         transaction(vec![], vec![put(b"twice", b"1"), put(b"twice", b"2")]),
         transaction(vec![], vec![put(b"twice", b"1"), Write::Delete(b"twice".to_vec())]),
+        heavy(1),
         steps(MAX_STEPS / 2, MAX_STEPS / 2 + 1),
         steps(0, MAX_STEPS + 1),
         steps(MAX_STEPS + 1, 0),

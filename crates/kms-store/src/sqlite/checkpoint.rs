@@ -9,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, MAIN_DB};
 
+use crate::sqlite::fault::Left;
 use crate::sqlite::{Shared, fault, file};
 
 /// How many bytes are written before the next checkpoint: about the 1,000 pages of SQLite's own.
@@ -46,8 +47,14 @@ impl Checkpointer {
         let (this, shared) = (Arc::clone(this), Arc::clone(shared));
         Ok(move || {
             while this.wait(&shared) {
-                // A failure leaves the log as it is: everything is still in it. The next checkpoint tries again.
-                let _done = run(&connection, &shared);
+                // A failure leaves the log as it is: everything is still in it. The next checkpoint tries again, but
+                // for a sync that failed: that is the disk, and the next commit's sync would be on it.
+                if let Err(error) = run(&connection, &shared)
+                    && fault::left(&error) == Left::Doubt
+                {
+                    let error = fault::of("bringing the log into the database", error);
+                    shared.stopped.lock().get_or_insert(error.to_string());
+                }
             }
         })
     }
