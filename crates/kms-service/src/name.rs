@@ -166,15 +166,6 @@ impl AliasName {
     pub fn is_reserved(&self) -> bool {
         self.0.starts_with(Self::RESERVED)
     }
-
-    /// The service that it is the default key of, if it looks like one: `s3` of `alias/aws/s3`, at most 32 lower-case
-    /// letters, digits and dashes.
-    #[must_use]
-    pub fn service(&self) -> Option<&str> {
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let name = self.0.strip_prefix(Self::RESERVED)?;
-        ((1..=32).contains(&name.len()) && name.bytes().all(fits)).then_some(name)
-    }
 }
 
 impl FromStr for AliasName {

@@ -3,7 +3,7 @@
 //! | place | record |
 //! |---|---|
 //! | `s/header` | which root key opens the store; the only one in clear |
-//! | `s/clock` | the latest time the service has seen |
+//! | `s/clock` | the latest time the service has seen, and how long it has run |
 //! | `s/audit/LOG` | how far an audit log goes, as far as the store has seen |
 //! | `k/REGION/KEY` | a KMS key |
 //! | `l/ACCOUNT/REGION/KEY` | the same key in the list of its account; how often it was changed |
@@ -14,7 +14,7 @@
 //! | `n/KEY/GENERATION` | how many nonces are set aside for it |
 //! | `u/REGION/KEY` | how much a key was used |
 //! | `b/MONTH/ACCOUNT/REGION/KEY` | what is to be billed for a key in a month |
-//! | `d/TIME/KIND/REGION/KEY` | something that is due |
+//! | `d/TIME/KIND/REGION/KEY` | something that is due; for `destroy`, a key that is gone, whose material may be there |
 //! | `c/ACCOUNT/REGION/STORE` | a custom key store |
 //! | `h/HSM` | the custom key store that is in front of an HSM |
 //! | `q/ACCOUNT/REGION` | how many keys and custom key stores an account has |

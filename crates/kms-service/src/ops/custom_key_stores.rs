@@ -205,8 +205,6 @@ impl Sealed for UpdateCustomKeyStoreRequest {
             if store.connected {
                 return Err(state(store, "disconnected"));
             }
-            // Of requests that make or change custom key stores at once, one is first.
-            edit.count(admitted.account, &step.caller.region, |_| Ok(()))?;
             let name = self.new_custom_key_store_name.as_ref().unwrap_or(&store.name).clone();
             let cluster = self.cloud_hsm_cluster_id.as_ref().unwrap_or(&store.cluster).clone();
             if cluster != store.cluster {

@@ -162,7 +162,7 @@ fn a_ciphertext_opens_where_it_belongs_and_nowhere_else() {
     refused(
         desk.ask_in(THERE, DecryptRequest { ciphertext_blob: Some(sealed.clone()), ..Default::default() }),
         Exception::AccessDenied,
-        "The ciphertext refers to a customer master key that does not exist",
+        "the resource does not exist in this Region",
     );
     for index in 0..sealed.len() {
         let mut tampered = sealed.to_vec();

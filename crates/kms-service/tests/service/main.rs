@@ -3,6 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::unwrap_in_result,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::std_instead_of_core,
     clippy::std_instead_of_alloc,
