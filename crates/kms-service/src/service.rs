@@ -340,7 +340,7 @@ impl Inner {
         let id = KmsKeyId::random(false, &self.random)?;
         let (spec, usage) = (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
         let year = crate::time::DAY * 365;
-        let service = alias.service().unwrap_or_default();
+        let service = alias.as_str().strip_prefix(AliasName::RESERVED).unwrap_or_default();
         let mut record = KeyRecord {
             revision: 0,
             account,

@@ -183,7 +183,8 @@ impl<'a> Step<'a> {
         if let Some(target) = self.service.alias(account, region, alias)? {
             return Ok(target);
         }
-        let has_default = alias.service().is_some_and(|service| self.service.default_keys.contains(service));
+        let service = alias.as_str().strip_prefix(AliasName::RESERVED).unwrap_or_default();
+        let has_default = self.service.default_keys.contains(service);
         if has_default && self.caller.principal.account_id() == Some(account) && self.noted.is_none() {
             // The service's own keys are made when they are first used.
             self.count(Class::Operation(Operation::CreateKey), None)?;
