@@ -43,14 +43,22 @@ struct Seen {
     set_back: u64,
 }
 
-/// How long a process had run when it last added to what the service has run.
+/// What a process adds to what the service has run.
 #[derive(Debug)]
-pub(crate) struct Running(Mutex<Duration>);
+pub(crate) struct Running(Mutex<Counted>);
+
+#[derive(Debug)]
+struct Counted {
+    /// How long the process had run when it last added.
+    until: Duration,
+    /// How much of the time before it, in which nothing ran, it may add.
+    before: Duration,
+}
 
 impl Running {
-    /// Counts from `running` on, which is what the clock says.
-    pub(crate) const fn since(running: Duration) -> Self {
-        Self(Mutex::new(running))
+    /// Counts from `running` on, which is what the clock says, and at most `before` of the time in which nothing ran.
+    pub(crate) const fn since(running: Duration, before: Duration) -> Self {
+        Self(Mutex::new(Counted { until: running, before }))
     }
 }
 
@@ -140,7 +148,7 @@ impl Service {
 pub(crate) fn see(service: &Inner) -> Result<Moment, KmsError> {
     let mut last = service.running.0.lock();
     let (now, running) = (service.clock.now(), service.clock.running());
-    let elapsed = running.saturating_sub(*last);
+    let elapsed = running.saturating_sub(last.until).saturating_add(last.before);
     let moment = service.edit(|edit| {
         let found = service.store.get::<Seen>(place::CLOCK)?;
         let read = found.as_ref().map(|found| found.version);
@@ -158,7 +166,7 @@ pub(crate) fn see(service: &Inner) -> Result<Moment, KmsError> {
         let seen = FirstSeen { ran: seen.ran, set_back: seen.set_back };
         Ok(Moment { now, seen, clock_was_set_back: set_back })
     })?;
-    *last = running;
+    *last = Counted { until: running, before: Duration::ZERO };
     drop(last);
     Ok(moment)
 }

@@ -140,6 +140,7 @@ pub struct ServiceBuilder {
     regions: BTreeSet<Region>,
     limits: Limits,
     deletion_grace: Duration,
+    between_runs: Duration,
     default_keys: BTreeSet<String>,
 }
 
@@ -160,6 +161,7 @@ impl ServiceBuilder {
             regions: BTreeSet::new(),
             limits: Limits::default(),
             deletion_grace: Duration::from_secs(24 * 3600),
+            between_runs: Duration::ZERO,
             default_keys: AWS_SERVICES.iter().map(|&name| name.to_owned()).collect(),
         }
     }
@@ -236,6 +238,15 @@ impl ServiceBuilder {
         self
     }
 
+    /// How much of the time in which nothing ran, before this service, counts towards the
+    /// [grace](Self::deletion_grace), by what the clock says. For programs that run for a moment at a time; with half of
+    /// the grace, it takes two runs, and the clock has to be wrong for that long. Default: nothing.
+    #[must_use]
+    pub const fn counting_between_runs(mut self, most: Duration) -> Self {
+        self.between_runs = most;
+        self
+    }
+
     /// The services that have default keys: `alias/aws/SERVICE` is made in an account and region when it is first used
     /// there. Default: the services of AWS that have one.
     #[must_use]
@@ -267,7 +278,7 @@ impl ServiceBuilder {
                 ledger: Ledger::default(),
                 admission: Admission::new(self.quotas),
                 audit: self.audit,
-                running: Running::since(self.clock.running()),
+                running: Running::since(self.clock.running(), self.between_runs),
                 clock: self.clock,
                 random: SystemRandom,
                 regions: self.regions,

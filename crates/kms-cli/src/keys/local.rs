@@ -1,6 +1,7 @@
 //! The keys of a keyring: those of an embedded service, for the account that stands for this machine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kms_core::{
     AlgorithmSet, Backend, Call, Error, Key, KeyId, KeyInfo, KeyMaterial, KeySpec, KeyUsage, MaterialId, PublicKey,
@@ -35,6 +36,9 @@ const SEGMENT: u64 = 1 << 20;
 /// What to do about an audit log that is cut off, damaged, or another one.
 const NOT_THE_LOG: &str = "No key is used without a record. `kms audit verify` says what is wrong; if the log is lost, move what is left of\n\
      the folder away, and `kms audit restart` begins a new one.";
+/// How long a key must have been seen to be due before it is deleted. A command runs for a moment, so the time between
+/// two of them counts, up to the half: a clock that is wrong once deletes nothing.
+const GRACE: Duration = Duration::from_secs(24 * 3600);
 /// How much room is kept for records on a full disk, in bytes.
 const RESERVE: u64 = 1 << 20;
 
@@ -86,7 +90,9 @@ impl LocalKeys {
         let mut builder = ServiceBuilder::new(store.clone(), backend.clone())
             .regions([region.clone()])
             .cached_keys(CACHED)
-            .quotas(Quotas::unlimited());
+            .quotas(Quotas::unlimited())
+            .deletion_grace(GRACE)
+            .counting_between_runs(GRACE / 2);
         let mut log = None;
         if records {
             let options = Options::new(store.header().id.to_string())
