@@ -19,9 +19,7 @@ const BOUND: Duration = Duration::from_millis(4000);
 /// Two services on one store, each with a clock of its own, which stand still.
 fn two(settings: impl Fn(ServiceBuilder) -> ServiceBuilder) -> (Desk, Desk, Arc<Faulty<Memory>>) {
     let (store, root) = (Arc::new(Faulty::new(Memory::new())), root_key());
-    let desk = |settings: &dyn Fn(ServiceBuilder) -> ServiceBuilder| {
-        Desk::over(store.clone(), root.clone(), settings)
-    };
+    let desk = |settings: &dyn Fn(ServiceBuilder) -> ServiceBuilder| Desk::over(store.clone(), root.clone(), settings);
     (desk(&settings), desk(&settings), store)
 }
 
