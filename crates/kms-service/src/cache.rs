@@ -72,7 +72,12 @@ impl Cache {
     }
 
     pub(crate) fn keep_key(&self, name: KeyName, key: Arc<Snapshot>) {
-        self.keys.insert(name, key);
+        let epoch = key.epoch;
+        self.keys.insert(name.clone(), key);
+        // A change that came between would leave it here unsealed, for nobody.
+        if epoch != self.key_epoch(&name) {
+            self.keys.remove(&name);
+        }
     }
 
     pub(crate) fn alias(&self, name: &AliasKey) -> Option<KmsKeyId> {
@@ -81,7 +86,10 @@ impl Cache {
     }
 
     pub(crate) fn keep_alias(&self, name: AliasKey, target: KmsKeyId, epoch: u64) {
-        self.aliases.insert(name, KeptAlias { target, epoch });
+        self.aliases.insert(name.clone(), KeptAlias { target, epoch });
+        if epoch != self.alias_epoch(&name) {
+            self.aliases.remove(&name);
+        }
     }
 
     /// The key has changed: what was read of it serves no more. Answers what was kept.

@@ -4,7 +4,14 @@
 //! `KMS_SERVICE_KILLS` and `KMS_SERVICE_CUTS` say how often the first two happen.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "a test stops at the first surprise, and has std"
+)]
 
 mod crash {
     mod faults;

@@ -170,3 +170,32 @@ fn assert_usable(house: &House, model: &Model) {
         assert_eq!(opened.plaintext.unwrap().expose(), text.as_bytes());
     }
 }
+
+/// What the other tests rely on: a loss is seen.
+#[test]
+fn a_loss_is_noticed() {
+    let home = tempfile::tempdir().unwrap();
+    let said = std::sync::Mutex::new(String::new());
+    super::work::work(&House::open(home.path()), 20, |line| said.lock().unwrap().push_str(line));
+    let calls = Said::read(said.into_inner().unwrap().lines());
+    let none = BTreeSet::new();
+    let lost = |lie: &dyn Fn(&mut Vec<Said>)| {
+        let mut calls = calls.clone();
+        lie(&mut calls);
+        std::panic::catch_unwind(|| assert_kept(home.path(), &calls, &none)).is_err()
+    };
+    let key = calls.iter().find(|call| call.words[0] == "create").unwrap();
+    let (owner, id) = (key.owner.clone(), key.answer.clone().unwrap());
+    let call = |words: &str, answer: &str| {
+        let words = words.split(' ').map(str::to_owned).collect();
+        Said { owner: owner.clone(), id: key.id.clone(), words, answer: Some(answer.to_owned()) }
+    };
+    assert!(lost(&|calls| calls.push(call("create symmetric", &"0".repeat(36)))), "a key");
+    for words in ["alias alias/never KEY", "policy KEY 9999", "rotate KEY", "tag KEY never never"] {
+        assert!(lost(&|calls| calls.push(call(&words.replace("KEY", &id), "-"))), "{words}");
+    }
+    assert!(lost(&|calls| calls.push(call(&format!("grant {id}"), "never"))), "a grant");
+    assert!(lost(&|calls| calls[0].id.push('x')), "a record");
+    // Last, since it uses the keys, which it enables for that.
+    assert!(!lost(&|_| {}), "nothing");
+}
