@@ -153,6 +153,7 @@ impl From<KmsError> for Failure {
         let status = match error.exception() {
             E::NotFound
             | E::AccessDenied
+            | E::NotAuthorized
             | E::Disabled
             | E::KMSInvalidState
             | E::KeyUnavailable
@@ -186,7 +187,7 @@ pub(crate) fn backend_error(error: &KmsError) -> Error {
     let kind = match error.exception() {
         E::InvalidCiphertext => return Error::rejected(),
         E::IncorrectKey => ErrorKind::IncorrectKey,
-        E::AccessDenied => ErrorKind::Unauthorized,
+        E::AccessDenied | E::NotAuthorized => ErrorKind::Unauthorized,
         E::NotFound | E::Disabled | E::KMSInvalidState | E::KeyUnavailable => ErrorKind::KeyUnavailable,
         E::InvalidKeyUsage | E::UnsupportedOperation => ErrorKind::Unsupported,
         E::Validation => ErrorKind::InvalidInput,

@@ -167,7 +167,7 @@ fn tags_names_and_descriptions_change() {
     assert_eq!(home.json(&["key", "alias", "list"]).as_array().unwrap().len(), 3);
     home.ok(&["key", "alias", "delete", "third"]);
     fails(&home, &["key", "show", "third"], 4, "has no key");
-    fails(&home, &["key", "alias", "create", "aws/s3", "default"], 4, "reserved");
+    fails(&home, &["key", "alias", "create", "aws/s3", "default"], 4, "NotAuthorizedException");
 
     home.ok(&["key", "description", "default", "for the backups"]);
     assert_eq!(home.json(&["key", "show", "default"])["Description"], "for the backups");
