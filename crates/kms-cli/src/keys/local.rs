@@ -215,13 +215,13 @@ fn entry(key: Known) -> Entry {
         spec: key.spec,
         usages: vec![key.usage],
         origin: data.origin.map(OriginType::as_str),
-        created: data.creation_date.map(|at| std::time::Duration::from_millis(at.as_millis())),
+        created: data.creation_date.map(|at| Duration::from_millis(at.as_millis())),
         at: key.generations.iter().map(at).collect(),
         aliases: key.aliases,
         description: data.description.clone().unwrap_or_default(),
         place: None,
         state: data.key_state.map(kms_service::api::KeyState::as_str),
-        deletion: data.deletion_date.map(|at| std::time::Duration::from_millis(at.as_millis())),
+        deletion: data.deletion_date.map(|at| Duration::from_millis(at.as_millis())),
     }
 }
 
