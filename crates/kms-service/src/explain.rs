@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::Serialize;
 
-use crate::policy::{Allowed, Decision, Denied, StatementRef};
+use crate::policy::{Allowed, Decision, Denied, Request, StatementRef};
 
 /// Why a principal may do something, or may not.
 ///
@@ -106,6 +106,13 @@ pub(crate) struct Question<'a> {
 }
 
 impl Explanation {
+    /// Why [`decide`](crate::policy::decide) decided as it did about a request.
+    #[must_use]
+    pub fn of(request: &Request<'_>, decision: &Decision<'_>) -> Self {
+        let Request { principal, action, resource, .. } = *request;
+        Self::new(Question { principal, action, resource }, decision)
+    }
+
     pub(crate) fn new(question: Question<'_>, decision: &Decision<'_>) -> Self {
         let (reason, decided_by, delegated_by) = match *decision {
             Decision::Allowed(allowed) => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Common;
 use crate::failure::Failure;
-use crate::keys::{Entry, Keys, LocalKeys};
+use crate::keys::{ARN_PREFIX, Entry, Keys, LocalKeys};
 
 /// A keyring, and a key in it that a command is about.
 pub(super) struct About {
@@ -25,6 +25,11 @@ impl About {
     /// The key's id, as requests have it.
     pub(super) fn id(&self) -> String {
         self.entry.id.to_string()
+    }
+
+    /// The key's ARN.
+    pub(super) fn arn(&self) -> String {
+        format!("{ARN_PREFIX}{}", self.entry.id)
     }
 
     pub(super) fn ask<R: Perform>(&self, request: &R) -> Result<R::Response, Failure> {

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use kms_service::api::GetKeyPolicyRequest;
+use kms_core::EncryptionContext;
 use kms_service::policy::{ContextMap, Request};
-use kms_service::{AccountId, Arn, Decision, Policy, PolicyKind, Principal, decide};
+use kms_service::{AccountId, Arn, Caller, Explanation, Policy, PolicyKind, Principal, Simulation, decide};
 use serde_json::json;
 
 use super::Common;
-use super::asking::About;
+use super::asking::{About, to_json};
 use crate::failure::{Failure, Status};
 use crate::input::Input;
 use crate::keys::ARN_PREFIX;
@@ -25,10 +25,10 @@ pub(crate) enum PolicyCommand {
     Simulate(Simulate),
 }
 
-/// Say whether policies would allow a request, and which statement decides
+/// Say whether policies and grants would allow a request, and which statement decides
 ///
-/// Nothing is asked for, and nothing recorded but that a key's policy was read. Grants are not looked at. Exit status 0 if it
-/// would be allowed, 4 if not.
+/// Nothing is asked for, and nothing recorded. A key of the keyring is looked at with its policy, its grants, its tags and
+/// aliases; without a key, the policies in files alone decide. Exit status 0 if it would be allowed, 4 if not.
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
     /// What for, for example kms:Decrypt; the kms: may be left out
@@ -72,34 +72,37 @@ fn read(kind: PolicyKind, path: &Path) -> Result<Policy, Failure> {
 }
 
 impl Simulate {
-    /// The ARN of the key that it is about, and its policy.
-    fn resource(&self, common: &Common) -> Result<(String, Option<Policy>), Failure> {
-        let given = self.key_policy.as_deref().map(|path| read(PolicyKind::Key, path)).transpose()?;
-        let Some(name) = &self.key else {
-            // An ARN that a policy in a file can be asked about.
-            let arn = format!("{ARN_PREFIX}00000000-0000-0000-0000-000000000000");
-            return Ok(if given.is_some() { (arn, given) } else { ("*".into(), None) });
-        };
-        if given.is_some() && name.parse::<Arn>().is_ok() {
-            return Ok((name.clone(), given));
-        }
+    /// What the service says about a key that it has.
+    fn by_service(&self, common: &Common, name: &str) -> Result<Explanation, Failure> {
         let about = About::new(common, name)?;
-        let arn = format!("{ARN_PREFIX}{}", about.id());
-        if given.is_some() {
-            return Ok((arn, given));
+        let mut caller = Caller::new(self.principal.clone(), about.keys.caller.region.clone());
+        let identity = self.identity_policy.iter().map(|path| read(PolicyKind::Identity, path).map(Arc::new));
+        caller = caller.with_policies(identity.collect::<Result<Vec<_>, _>>()?);
+        let mut simulation = Simulation::new(caller, self.action.clone()).on(about.arn());
+        if let Some(path) = &self.key_policy {
+            simulation.key_policy = Some(read(PolicyKind::Key, path)?.text().to_owned());
         }
-        let request = GetKeyPolicyRequest { key_id: about.id().into(), ..GetKeyPolicyRequest::default() };
-        let policy = about.ask(&request)?.policy;
-        let parsed = Policy::parse(PolicyKind::Key, &policy).map_err(|error| Failure::usage(error.to_string()))?;
-        Ok((arn, Some(parsed)))
+        // Grants look at the encryption context itself.
+        let (context, others): (Vec<_>, Vec<_>) =
+            self.conditions.iter().partition(|(key, _)| context_key(key).is_some());
+        let pairs = context.iter().filter_map(|(key, value)| Some((context_key(key)?, value.as_str())));
+        simulation.encryption_context = EncryptionContext::with_reserved(pairs)?;
+        simulation.context = others.iter().fold(ContextMap::new(), |map, (key, value)| map.with(key, value.as_str()));
+        Ok(about.keys.service.simulate(&simulation)?)
     }
 
-    fn run(&self, common: &Common) -> Result<(), Failure> {
+    /// What policies in files say, about a key that may be nowhere.
+    fn by_files(&self) -> Result<Explanation, Failure> {
         let action = if self.action.contains(':') { self.action.clone() } else { format!("kms:{}", self.action) };
-        let (resource, key_policy) = self.resource(common)?;
+        let key_policy = self.key_policy.as_deref().map(|path| read(PolicyKind::Key, path)).transpose()?;
+        let resource = match (&self.key, &key_policy) {
+            (Some(arn), _) => arn.clone(),
+            (None, Some(_)) => format!("{ARN_PREFIX}00000000-0000-0000-0000-000000000000"),
+            (None, None) => "*".into(),
+        };
         let identity = self.identity_policy.iter().map(|path| read(PolicyKind::Identity, path).map(Arc::new));
         let identity = identity.collect::<Result<Vec<_>, _>>()?;
-        let context = self.conditions.iter().fold(ContextMap::new(), |map, (key, value)| map.with(key, value));
+        let context = self.conditions.iter().fold(ContextMap::new(), |map, (key, value)| map.with(key, value.as_str()));
         let own = self.principal.account_id().unwrap_or(AccountId::LOCAL);
         let request = Request {
             principal: &self.principal,
@@ -108,24 +111,41 @@ impl Simulate {
             resource_account: resource.parse::<Arn>().map_or(own, |arn| arn.account),
             context: &context,
         };
-        let decision = decide(&request, key_policy.as_ref(), &identity, None);
-        let allowed = matches!(decision, Decision::Allowed(_));
-        let why = decision.to_string();
+        Ok(Explanation::of(&request, &decide(&request, key_policy.as_ref(), &identity, None)))
+    }
+
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let answer = match &self.key {
+            // The ARN of a key elsewhere, whose policy is in a file.
+            Some(name) if self.key_policy.is_some() && name.parse::<Arn>().is_ok() && !name.starts_with(ARN_PREFIX) => {
+                self.by_files()?
+            }
+            Some(name) => self.by_service(common, name)?,
+            None => self.by_files()?,
+        };
         let rows = [
-            vec!["action".into(), report::printable(&action)],
+            vec!["action".into(), report::printable(&answer.action)],
             vec!["principal".into(), report::printable(&self.principal.to_string())],
-            vec!["resource".into(), report::printable(&resource)],
-            vec!["decision".into(), report::printable(&why)],
+            vec!["resource".into(), report::printable(&answer.resource)],
+            vec!["decision".into(), report::printable(&answer.sentence)],
         ];
         common.report.result(&report::table(&rows), || {
             json!({
-                "Action": action,
-                "Principal": self.principal.to_string(),
-                "Resource": resource,
-                "Allowed": allowed,
-                "Reason": why,
+                "Action": answer.action,
+                "Principal": answer.principal,
+                "Resource": answer.resource,
+                "Allowed": answer.allowed,
+                "Reason": answer.sentence,
+                "DecidedBy": to_json(&answer.decided_by),
             })
         })?;
-        if allowed { Ok(()) } else { Err(Failure::reported(Status::Key)) }
+        if answer.allowed { Ok(()) } else { Err(Failure::reported(Status::Key)) }
     }
+}
+
+/// The key of the encryption context that a condition key is about.
+fn context_key(condition: &str) -> Option<&str> {
+    const PREFIX: &str = "kms:EncryptionContext:";
+    let (start, key) = condition.split_at_checked(PREFIX.len())?;
+    start.eq_ignore_ascii_case(PREFIX).then_some(key)
 }

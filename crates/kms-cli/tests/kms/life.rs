@@ -122,6 +122,17 @@ fn a_policy_binds_its_owner_too() {
     assert_eq!(home.run(&["policy", "simulate", "-a", "Encrypt", "-k", "default"]).status, 4);
     assert_eq!(home.run(&["policy", "simulate", "-a", "Decrypt", "-k", "default"]).status, 0);
 
+    // A key is looked at as it is: with its grants, and what conditions ask of it.
+    let guest = "arn:aws:iam::000000000000:user/guest";
+    let simulate = |context: &str| {
+        home.run(&["policy", "simulate", "-a", "Decrypt", "-k", "default", "-p", guest, "-c", context, "--json"])
+    };
+    assert_eq!(simulate("kms:EncryptionContext:db=prod").status, 4);
+    home.ok(&["key", "grant", "create", "default", "--grantee", guest, "-o", "Decrypt", "--context-subset", "db=prod"]);
+    let allowed = simulate("kms:EncryptionContext:db=prod");
+    assert!(allowed.status == 0 && allowed.text().contains("grant"), "{}", allowed.text());
+    assert_eq!(simulate("kms:EncryptionContext:db=test").status, 4);
+
     home.write("bad.json", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Perhaps"}]}"#);
     fails(&home, &["key", "policy", "put", "default", "bad.json"], 2, "bad.json");
     fails(&home, &["policy", "simulate", "-a", "Encrypt", "--key-policy", "bad.json"], 2, "Effect");
