@@ -160,7 +160,15 @@ impl<'a> Step<'a> {
     /// # Errors
     /// The store's.
     pub(crate) fn find_by_id(&self, id: KeyId) -> Result<Option<Found>, KmsError> {
-        Ok(self.service.key(&self.caller.region, id)?.map(|found| self.found(found, None)))
+        self.find_in(&self.caller.region, id)
+    }
+
+    /// The key with this id, in any region.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn find_in(&self, region: &Region, id: KeyId) -> Result<Option<Found>, KmsError> {
+        Ok(self.service.key(region, id)?.map(|found| self.found(found, None)))
     }
 
     fn found(&self, snapshot: Arc<Snapshot>, alias: Option<AliasName>) -> Found {

@@ -121,10 +121,17 @@ impl Sealed for UpdatePrimaryRegionRequest {
     fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
         let more = [("primaryregion", Fact::Text(&self.primary_region))];
         let facts = Facts { more: &more, ..Facts::default() };
-        let admitted = step.admitted(&self.key_id, "kms:UpdatePrimaryRegion", &facts)?;
+        let region = served(step, &self.primary_region)?;
+        let found = step.find(&self.key_id, Names::Keys)?;
+        let id = found.snapshot.record.id.id();
+        let allowed = step.authorise(found, "kms:UpdatePrimaryRegion", &facts, &[])?;
+        // Both keys change, and each has a policy of its own.
+        if let Some(replica) = step.find_in(&region, id)? {
+            let _replica_allowed = step.authorise(replica, "kms:UpdatePrimaryRegion", &facts, &[])?;
+        }
+        let admitted = allowed.admit(Class::Operation(step.operation))?;
         is_primary(admitted.record())?;
         admitted.check_state()?;
-        let region = served(step, &self.primary_region)?;
         step.count_in(&region, step.operation)?;
         admitted.change(|key, edit| {
             is_primary(key)?;

@@ -213,3 +213,31 @@ fn a_signature_verifies_in_the_other_region() {
     };
     assert!(desk.ask_in(THERE, verify).unwrap().signature_valid);
 }
+
+/// The right to move the primary is needed on both keys, whose policies are not the same.
+#[test]
+fn the_primary_moves_only_where_the_replicas_policy_lets_it() {
+    let desk = Desk::new();
+    let id = primary(&desk).key_id;
+    let mover = format!("arn:aws:iam::{ACCOUNT}:user/mover");
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let policy = |action: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[
+            {{"Effect":"Allow","Principal":{{"AWS":"{root}"}},"Action":"kms:PutKeyPolicy","Resource":"*"}},
+            {{"Effect":"Allow","Principal":{{"AWS":"{mover}"}},"Action":"{action}","Resource":"*"}}]}}"#
+        )
+    };
+    replicate(&desk, &id, THERE).unwrap();
+    let put = |there: &str, action: &str| {
+        let policy = policy(action).as_str().into();
+        desk.ask_in(there, PutKeyPolicyRequest { key_id: id.as_str().into(), policy, ..Default::default() }).unwrap();
+    };
+    let mover = kms_service::Caller::new(mover.parse().unwrap(), region(HERE));
+    let to_there = UpdatePrimaryRegionRequest { key_id: id.as_str().into(), primary_region: THERE.into() };
+    put(HERE, "kms:UpdatePrimaryRegion");
+    put(THERE, "kms:DescribeKey");
+    refused(desk.service.call(&mover, &to_there), Exception::AccessDenied, &format!(":{THERE}:"));
+    put(THERE, "kms:UpdatePrimaryRegion");
+    desk.service.call(&mover, &to_there).unwrap();
+}
