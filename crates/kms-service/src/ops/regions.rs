@@ -6,10 +6,10 @@ use super::Sealed;
 use super::keys::{metadata, tags};
 use super::policies::{check_new_policy, default_policy};
 use crate::api::{
-    KeyMaterialState, KeyState, Operation, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag,
+    self, KeyMaterialState, KeyState, Operation, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag,
     UpdatePrimaryRegionRequest,
 };
-use crate::facts::{Fact, Facts};
+use crate::facts::{Fact, Facts, NewKeyFacts};
 use crate::name::Resource;
 use crate::quota::Class;
 use crate::record::{Generation, Import, KeyRecord};
@@ -39,16 +39,23 @@ impl Sealed for ReplicateKeyRequest {
             bypass_lockout_check: Some(bypass == Some(true)),
             ..Facts::default()
         };
+        let region = served(step, &self.replica_region)?;
         let found = step.find(&self.key_id, Names::Keys)?;
         let allowed = step.authorise(found, "kms:ReplicateKey", &facts, &[])?;
-        step.allowed_in_account("kms:CreateKey", "*", &facts, None)?;
+        // The replica is a key that is made in its own region.
+        let new_key = {
+            let (spec, usage) = (api::KeySpec::try_from(allowed.record().spec)?, allowed.record().usage);
+            let (usage, origin) = (api::KeyUsageType::try_from(usage)?.as_str(), allowed.record().origin.as_str());
+            Some(NewKeyFacts { spec: spec.as_str(), usage, origin, multi_region: true })
+        };
+        let facts_there = Facts { more: &[], requested_region: Some(&region), ..facts };
+        step.allowed_in_account("kms:CreateKey", "*", &facts_there, new_key)?;
         if !self.tags.is_empty() {
-            step.allowed_in_account("kms:TagResource", "*", &facts, None)?;
+            step.allowed_in_account("kms:TagResource", "*", &facts_there, new_key)?;
         }
         let admitted = allowed.admit(Class::Operation(step.operation))?;
         is_primary(admitted.record())?;
         admitted.check_state()?;
-        let region = served(step, &self.replica_region)?;
         // As AWS counts it.
         step.count_in(&region, Operation::CreateKey)?;
         step.count_in(&region, Operation::CreateKey)?;

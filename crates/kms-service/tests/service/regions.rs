@@ -4,7 +4,7 @@ use kms_service::api::*;
 use kms_service::time::DAY;
 use kms_service::{Exception, KmsError};
 
-use crate::desk::{ACCOUNT, Desk, HERE, THERE, refused, region};
+use crate::desk::{ACCOUNT, Desk, HERE, THERE, refused, region, user};
 use crate::kinds::multi_region;
 
 fn primary(desk: &Desk) -> KeyMetadata {
@@ -240,4 +240,38 @@ fn the_primary_moves_only_where_the_replicas_policy_lets_it() {
     refused(desk.service.call(&mover, &to_there), Exception::AccessDenied, &format!(":{THERE}:"));
     put(THERE, "kms:UpdatePrimaryRegion");
     desk.service.call(&mover, &to_there).unwrap();
+}
+
+/// Making a replica is making a key, in the region where it will be.
+#[test]
+fn who_may_make_keys_elsewhere_only_makes_no_replica_here() {
+    let desk = Desk::new();
+    let id = primary(&desk).key_id;
+    let may = |condition: &str| {
+        let statements = format!(
+            r#"{{"Effect":"Allow","Action":"kms:ReplicateKey","Resource":"*"}},
+            {{"Effect":"Allow","Action":["kms:CreateKey","kms:TagResource"],"Resource":"*","Condition":{condition}}}"#
+        );
+        let request = ReplicateKeyRequest {
+            key_id: id.as_str().into(),
+            replica_region: THERE.into(),
+            tags: vec![Tag::new("a", "b")],
+            ..Default::default()
+        };
+        desk.service.call(&user(ACCOUNT, "maker", &statements), &request)
+    };
+    let wrong = [
+        format!(r#"{{"StringEquals":{{"aws:RequestedRegion":"{HERE}"}}}}"#),
+        r#"{"StringEquals":{"kms:KeySpec":"RSA_2048"}}"#.to_owned(),
+        r#"{"StringEquals":{"kms:KeyOrigin":"EXTERNAL"}}"#.to_owned(),
+        r#"{"Bool":{"kms:MultiRegion":"false"}}"#.to_owned(),
+    ];
+    for condition in &wrong {
+        refused(may(condition), Exception::AccessDenied, "kms:CreateKey");
+    }
+    let right = format!(
+        r#"{{"StringEquals":{{"aws:RequestedRegion":"{THERE}","kms:KeySpec":"SYMMETRIC_DEFAULT",
+        "kms:KeyUsage":"ENCRYPT_DECRYPT","kms:KeyOrigin":"AWS_KMS"}},"Bool":{{"kms:MultiRegion":"true"}}}}"#
+    );
+    may(&right).unwrap();
 }
