@@ -6,6 +6,7 @@ use kms_core::KeyId;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::ops::import::destruction;
 use crate::ops::{deletion, import, rotation};
 use crate::record::{FirstSeen, Import, KeyRecord};
 use crate::service::{Inner, Service};
@@ -227,10 +228,15 @@ impl Due {
                 }
                 Ok(true)
             }
+            destruction::RESUME => {
+                destruction::resume(service, region, key, now)?;
+                Ok(true)
+            }
             import::DUE => {
-                if let Some(key) = import::expire(service, region, key, moment, grace)? {
+                if let Some((key, lost)) = destruction::expire(service, region, key, moment, grace)? {
                     done.expired += 1;
                     trail::record_own(service, "DeleteExpiredKeyMaterial", &key, now)?;
+                    destruction::destroy_lost(service, &key, &lost, now)?;
                 }
                 let still = service.store.get::<KeyRecord>(&place::key(region, key))?;
                 let waits = |import: &Import| import.present && import.valid_to == Some(self.at);

@@ -164,7 +164,7 @@ pub(crate) fn destroy_remains(service: &Inner, place: &[u8]) -> Result<(), KmsEr
         // Each region has imported for itself: what none has any more goes, whatever other regions there are.
         let last = gone.generations.iter().map(|one| one.number).max().unwrap_or_default();
         return (0..=last.saturating_add(super::import::SPARE))
-            .try_for_each(|number| super::import::destroy(service, &gone, number));
+            .try_for_each(|number| super::import::destruction::destroy(service, &gone, number));
     }
     if other_regions(service, &gone)? {
         return Ok(());

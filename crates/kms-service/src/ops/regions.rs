@@ -119,6 +119,7 @@ fn in_another_region(generation: &Generation) -> Generation {
         description: String::new(),
         valid_to: None,
         seen_expired: None,
+        destroyed_since: None,
         ..import
     });
     Generation { import, ..generation.clone() }
