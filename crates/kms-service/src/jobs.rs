@@ -208,9 +208,10 @@ impl Due {
         let (region, key, grace, now) = (&self.region, self.key, service.deletion_grace, moment.now);
         match self.kind.as_str() {
             deletion::DUE => {
-                if let Some(key) = deletion::destroy_key(service, region, key, moment, grace)? {
+                if let Some((key, note)) = deletion::delete_key(service, region, key, moment, grace)? {
                     done.deleted += 1;
                     trail::record_own(service, "DeleteKey", &key, now)?;
+                    deletion::clear_remains(service, &note)?;
                 }
                 let still = service.store.get::<KeyRecord>(&place::key(region, key))?;
                 let waits =

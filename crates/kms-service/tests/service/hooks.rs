@@ -156,9 +156,7 @@ impl Store for HookedStore {
 }
 
 /// A service over such a store.
-pub(crate) fn over_hooked_store(
-    settings: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
-) -> (Arc<HookedStore>, Desk) {
+pub(crate) fn over_hooked_store(settings: impl FnOnce(ServiceBuilder) -> ServiceBuilder) -> (Arc<HookedStore>, Desk) {
     let store = Arc::new(HookedStore { inner: Memory::new(), hook: Mutex::default(), reads: Mutex::default() });
     (store.clone(), Desk::over(store, root_key(), settings))
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use kms_service::Exception;
 use kms_service::api::{
-    CancelKeyDeletionRequest, DescribeKeyRequest, DisableKeyRequest, EnableKeyRequest, KeyState, ListKeysRequest,
-    ScheduleKeyDeletionRequest,
+    CancelKeyDeletionRequest, CreateGrantRequest, DescribeKeyRequest, DisableKeyRequest, EnableKeyRequest,
+    GrantOperation, KeyState, ListKeysRequest, ScheduleKeyDeletionRequest,
 };
 
-use crate::desk::{Desk, refused};
+use crate::desk::{ACCOUNT, Desk, refused};
+use crate::hooks::over_hooked_store;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -53,4 +54,55 @@ fn deletion_waits_and_really_destroys() {
     refused(desk.decrypt(&sealed.ciphertext_blob), Exception::AccessDenied, "does not exist");
     assert!(desk.service.store().records().list().unwrap().is_empty(), "the material is gone");
     assert!(desk.ask(ListKeysRequest::default()).unwrap().keys.is_empty());
+}
+
+/// A key that has lost a part of what it was cannot come back as if nothing had happened.
+#[test]
+fn a_deletion_that_has_begun_is_not_called_off() {
+    let (store, desk) = over_hooked_store(|builder| builder);
+    let key = desk.key();
+    for name in 0..45 {
+        let grant = CreateGrantRequest {
+            key_id: key.as_str().into(),
+            grantee_principal: Some(format!("arn:aws:iam::{ACCOUNT}:user/{name}")),
+            operations: vec![GrantOperation::Encrypt.into()].into(),
+            ..Default::default()
+        };
+        desk.ask(grant).unwrap();
+    }
+    desk.ask(ScheduleKeyDeletionRequest { key_id: key.as_str().into(), pending_window_in_days: Some(7) }).unwrap();
+    desk.clock.advance(DAY * 7);
+    desk.service.run_due().unwrap();
+    desk.clock.advance(DAY);
+    let (service, caller, id) = (desk.service.clone(), desk.caller.clone(), key.clone());
+    store.before(b"g/", move || {
+        let cancel = CancelKeyDeletionRequest { key_id: id.as_str().into() };
+        refused(service.call(&caller, &cancel), Exception::KMSInvalidState, "is being deleted");
+    });
+    assert_eq!(desk.service.run_due().unwrap().deleted, 1);
+    assert!(desk.ask(ListKeysRequest::default()).unwrap().keys.is_empty());
+}
+
+/// Wherever the process ends, what has begun goes on with the next one.
+#[test]
+fn a_deletion_that_was_cut_off_goes_on() {
+    for at in [&b"b/"[..], b"a/", b"l/", b"d/"] {
+        let (store, desk) = over_hooked_store(|builder| builder);
+        let key = desk.key();
+        let alias =
+            kms_service::api::CreateAliasRequest { alias_name: "alias/a".into(), target_key_id: key.as_str().into() };
+        desk.ask(alias).unwrap();
+        desk.ask(ScheduleKeyDeletionRequest { key_id: key.as_str().into(), pending_window_in_days: Some(7) }).unwrap();
+        desk.clock.advance(DAY * 7);
+        desk.service.run_due().unwrap();
+        desk.clock.advance(DAY);
+        store.before(at, || panic!("the process ends here"));
+        let service = desk.service.clone();
+        std::thread::spawn(move || service.run_due()).join().unwrap_err();
+        desk.service.run_due().unwrap();
+        assert!(desk.ask(ListKeysRequest::default()).unwrap().keys.is_empty());
+        assert!(desk.service.store().records().list().unwrap().is_empty());
+        assert_eq!(desk.service.store().check().unwrap().flaws, []);
+        assert_eq!(desk.store.list(b"d/", None, 10).unwrap(), []);
+    }
 }

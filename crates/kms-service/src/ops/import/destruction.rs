@@ -177,7 +177,11 @@ pub(super) fn none_goes_on(service: &Inner, key: &KeyRecord, number: u32) -> Res
 ///
 /// # Errors
 /// `DependencyTimeoutException` if one has changed: material that was imported meanwhile may have been destroyed.
-pub(super) fn is_as_seen(edit: &mut Edit<'_>, key: &KeyRecord, seen: &[(Region, Option<Revision>)]) -> Result<(), KmsError> {
+pub(super) fn is_as_seen(
+    edit: &mut Edit<'_>,
+    key: &KeyRecord,
+    seen: &[(Region, Option<Revision>)],
+) -> Result<(), KmsError> {
     for (region, version) in seen {
         let found = edit.service().store.get::<KeyRecord>(&place::key(region, key.id.id()))?;
         if found.map(|found| found.version) != *version {
