@@ -32,7 +32,8 @@ pub(crate) fn default_policy(account: AccountId) -> String {
     )
 }
 
-/// The policy of the service's own keys: everyone of the account may use them, nobody may change them.
+/// The policy of the service's own keys: everyone of the account may use them, nobody may change them. Grants are for the
+/// services that the keys are for: with one of their own, users could let other accounts in.
 pub(crate) fn aws_managed_policy(account: AccountId) -> String {
     format!(
         r#"{{
@@ -44,11 +45,27 @@ pub(crate) fn aws_managed_policy(account: AccountId) -> String {
     "Principal" : {{
       "AWS" : "*"
     }},
-    "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey" ],
+    "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey" ],
     "Resource" : "*",
     "Condition" : {{
       "StringEquals" : {{
         "kms:CallerAccount" : "{account}"
+      }}
+    }}
+  }}, {{
+    "Sid" : "Allow services to create grants for principals in the account",
+    "Effect" : "Allow",
+    "Principal" : {{
+      "AWS" : "*"
+    }},
+    "Action" : "kms:CreateGrant",
+    "Resource" : "*",
+    "Condition" : {{
+      "StringEquals" : {{
+        "kms:CallerAccount" : "{account}"
+      }},
+      "Bool" : {{
+        "kms:GrantIsForAWSResource" : "true"
       }}
     }}
   }}, {{
