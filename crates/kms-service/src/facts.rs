@@ -89,10 +89,14 @@ impl Asked<'_> {
     fn kms(&self, name: &str) -> Option<Values<'_>> {
         let facts = self.facts;
         if let Some(wanted) = name.strip_prefix("encryptioncontext:") {
-            // The names of condition keys know no case.
-            let pairs = facts.encryption_context?;
-            let found = pairs.pairs().find(|(key, _)| key.eq_ignore_ascii_case(wanted));
-            return found.map(|(_, value)| value.into());
+            // The names of condition keys know no case, those of an encryption context do: several can be meant.
+            let mut found = facts.encryption_context?.pairs().filter(|(key, _)| key.eq_ignore_ascii_case(wanted));
+            let (_, first) = found.next()?;
+            let mut others = found.map(|(_, value)| Cow::Borrowed(value)).peekable();
+            return Some(match others.peek() {
+                None => first.into(),
+                Some(_) => Values::Many([Cow::Borrowed(first)].into_iter().chain(others).collect()),
+            });
         }
         let text = |value: Option<&'_ str>| value.map(|value| Values::One(Cow::Owned(value.to_owned())));
         match name {
