@@ -55,8 +55,6 @@ impl Sealed for CreateKeyRequest {
         };
         let id = KmsKeyId::random(multi_region, &step.service.random)?;
         let region = &step.caller.region;
-        let arn = Arn::new(region.clone(), account, Resource::Key(id)).to_string();
-        check_new_policy(step, &policy, &arn, account, self.bypass_policy_lockout_safety_check)?;
         let mut record = KeyRecord {
             revision: 0,
             account,
@@ -81,6 +79,7 @@ impl Sealed for CreateKeyRequest {
             rotation: Rotation::default(),
             multi_region: multi_region.then(|| MultiRegion { primary: region.clone(), replicas: BTreeSet::new() }),
         };
+        check_new_policy(step, &record, self.bypass_policy_lockout_safety_check)?;
         if origin != OriginType::External {
             // Before the record: material without a record is nothing, a record without material would be half a key.
             home.create(MaterialId::from(id.id()), spec, usage)?;

@@ -62,7 +62,23 @@ impl Sealed for ReplicateKeyRequest {
         let (account, id) = (admitted.record().account, admitted.record().id);
         let arn = Arn::new(region.clone(), account, Resource::Key(id));
         let policy = self.policy.clone().unwrap_or_else(|| default_policy(account));
-        check_new_policy(step, &policy, &arn.to_string(), account, bypass)?;
+        // A replica of the key as it is.
+        let replica_of = |key: &KeyRecord| KeyRecord {
+            revision: 0,
+            region: region.clone(),
+            created: step.now,
+            description: self.description.clone().unwrap_or_default(),
+            state: if key.origin == OriginType::External { KeyState::PendingImport } else { KeyState::Enabled },
+            deletion: None,
+            policy: policy.clone(),
+            tags: tags(&self.tags),
+            aliases: BTreeSet::new(),
+            grants: 0,
+            grants_digest: Vec::new(),
+            generations: key.generations.iter().map(in_another_region).collect(),
+            ..key.clone()
+        };
+        check_new_policy(step, &replica_of(admitted.record()), bypass)?;
         let most = step.service.limits.keys;
         let replica = admitted.change(|key, edit| {
             is_primary(key)?;
@@ -73,22 +89,7 @@ impl Sealed for ReplicateKeyRequest {
             if let Some(regions) = &mut key.multi_region {
                 regions.replicas.insert(region.to_string());
             }
-            let imported = key.origin == OriginType::External;
-            let replica = KeyRecord {
-                revision: 0,
-                region: region.clone(),
-                created: step.now,
-                description: self.description.clone().unwrap_or_default(),
-                state: if imported { KeyState::PendingImport } else { KeyState::Enabled },
-                deletion: None,
-                policy: policy.clone(),
-                tags: tags(&self.tags),
-                aliases: BTreeSet::new(),
-                grants: 0,
-                grants_digest: Vec::new(),
-                generations: key.generations.iter().map(in_another_region).collect(),
-                ..key.clone()
-            };
+            let replica = replica_of(key);
             edit.add_key(&replica)?;
             edit.count(account, &region, |counts| {
                 if counts.keys >= most {

@@ -319,3 +319,36 @@ fn the_root_of_another_account_decides_for_itself_only_where_it_is_let() {
     put_policy(&desk, &key, &allow(&format!(r#"{{"AWS":"{OTHER_ACCOUNT}"}}"#)));
     desk.service.call(&theirs, &open).unwrap();
 }
+
+/// The check that nobody locks themselves out knows the key: its tags, its kind, its region.
+#[test]
+fn the_lock_out_check_asks_about_the_key_itself() {
+    let desk = Desk::new();
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let only = |condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{root}"}},"Action":"kms:*","Resource":"*","Condition":{condition}}}]}}"#
+        )
+    };
+    let make = |condition: &str| {
+        desk.ask(CreateKeyRequest {
+            policy: Some(only(condition)),
+            tags: vec![kms_service::api::Tag::new("team", "red")],
+            ..Default::default()
+        })
+    };
+    let locks_out = "will not allow you to update the key policy";
+    for condition in
+        [r#"{"StringEquals":{"aws:ResourceTag/team":"blue"}}"#, r#"{"StringEquals":{"kms:KeySpec":"RSA_2048"}}"#]
+    {
+        refused(make(condition), Exception::MalformedPolicyDocument, locks_out);
+    }
+    let tagged = r#"{"StringEquals":{"aws:ResourceTag/team":"red","kms:KeySpec":"SYMMETRIC_DEFAULT"}}"#;
+    let key = make(tagged).unwrap().key_metadata.key_id;
+    let put = |condition: &str| {
+        let policy = only(condition).as_str().into();
+        desk.ask(kms_service::api::PutKeyPolicyRequest { key_id: key.as_str().into(), policy, ..Default::default() })
+    };
+    put(tagged).unwrap();
+    refused(put(r#"{"StringEquals":{"aws:ResourceTag/team":"blue"}}"#), Exception::MalformedPolicyDocument, locks_out);
+}
