@@ -348,7 +348,7 @@ fn a_destruction_that_failed_is_done_over() {
     std::thread::spawn(move || service.call(&caller, &delete)).join().unwrap_err();
     let materials = || desk.service.store().records().list().unwrap().len();
     assert_eq!(materials(), 1);
-    refused(desk.ask(again.clone()), Exception::KMSInvalidState, "is being deleted");
+    refused(desk.service.call(&desk.caller, &again), Exception::KMSInvalidState, "is being deleted");
     desk.service.run_due().unwrap();
     assert_eq!(materials(), 1, "somebody may still be at it");
     desk.clock.advance(core::time::Duration::from_secs(3600));
