@@ -11,7 +11,7 @@ use crate::ops::{deletion, import, rotation};
 use crate::record::{FirstSeen, Import, KeyRecord};
 use crate::service::{Inner, Service};
 use crate::store::{MAX_PAGE, Revision};
-use crate::{KmsError, Region, Timestamp, place, text, trail};
+use crate::{Exception, KmsError, Region, Timestamp, place, text, trail};
 
 /// How far the clock may be behind the latest time that the service has seen, without having been set back.
 const BACKWARDS: Duration = Duration::from_secs(300);
@@ -162,6 +162,21 @@ pub(crate) fn see(service: &Inner) -> Result<Moment, KmsError> {
     *last = running;
     drop(last);
     Ok(moment)
+}
+
+/// That `now` is a time to count from: not before the latest that the service has seen, nor before `made`, but for
+/// what clocks differ.
+///
+/// # Errors
+/// `KMSInternalException` if the clock is more than five minutes behind; the store's faults.
+pub(crate) fn is_not_behind(service: &Inner, now: Timestamp, made: Timestamp) -> Result<(), KmsError> {
+    let seen = service.store.get::<Seen>(place::CLOCK)?.map(|found| found.record.latest);
+    let latest = seen.map_or(made, |seen| seen.max(made));
+    if now + BACKWARDS >= latest {
+        return Ok(());
+    }
+    let text = format!("The clock of the service is wrong: it shows {now}, and has shown {latest} before.");
+    Err(KmsError::with(Exception::KMSInternal, text))
 }
 
 /// A note that something is due.

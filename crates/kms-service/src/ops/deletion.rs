@@ -18,7 +18,7 @@ use crate::service::Inner;
 use crate::step::Step;
 use crate::store::Revision;
 use crate::time::DAY;
-use crate::{Exception, KmsError, Timestamp, place};
+use crate::{Exception, KmsError, Timestamp, jobs, place};
 
 /// How many grants or aliases are deleted in one transaction.
 const SOME: usize = 20;
@@ -37,6 +37,8 @@ impl Sealed for ScheduleKeyDeletionRequest {
         let admitted = step.admitted(&self.key_id, "kms:ScheduleKeyDeletion", &facts)?;
         let now = step.now;
         let deletion = admitted.change(|key, edit| {
+            // A clock that is behind would have the window end too early.
+            jobs::is_not_behind(step.service, now, key.created)?;
             let waits = key.is_primary() && key.multi_region.as_ref().is_some_and(|all| !all.replicas.is_empty());
             let date = (!waits).then(|| now + DAY * days);
             let deletion = Deletion { window_days: days, date, seen_due: None, begun: false };
