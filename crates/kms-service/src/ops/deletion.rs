@@ -131,7 +131,7 @@ pub(crate) fn delete_key(
             Ok(())
         })?;
         release_primary(edit, &key, now)?;
-        count_in_store(edit, &key, false)?;
+        super::custom_key_stores::count_out(edit, &key)?;
         Ok(Some(key))
     })?;
     Ok(gone.map(|gone| (gone, note)))
@@ -195,21 +195,6 @@ fn other_regions(service: &Inner, gone: &KeyRecord) -> Result<bool, KmsError> {
         }
     }
     Ok(false)
-}
-
-/// Counts a key into the custom key store that it is in, or out of it.
-///
-/// # Errors
-/// `CustomKeyStoreNotFoundException` if a key is to be counted into one that was deleted meanwhile; the store's faults.
-pub(crate) fn count_in_store(edit: &mut Edit<'_>, key: &KeyRecord, into: bool) -> Result<(), KmsError> {
-    let Some(id) = &key.custom_key_store else { return Ok(()) };
-    let Some(found) = edit.service().custom_key_store(key.account, &key.region, id)? else {
-        let unknown = || super::custom_key_stores::unknown(id);
-        return if into { Err(unknown()) } else { Ok(()) };
-    };
-    let (mut store, read) = (found.record, found.version);
-    store.keys = if into { store.keys + 1 } else { store.keys.saturating_sub(1) };
-    edit.put(place::custom_key_store(key.account, &key.region, id), &store, Some(read))
 }
 
 /// Takes a deleted replica off the list of its primary, whose own time begins when the last is gone.
