@@ -39,7 +39,6 @@ impl Sealed for ReplicateKeyRequest {
             bypass_lockout_check: Some(bypass == Some(true)),
             ..Facts::default()
         };
-        let region = served(step, &self.replica_region)?;
         let found = step.find(&self.key_id, Names::Keys)?;
         let allowed = step.authorise(found, "kms:ReplicateKey", &facts, &[])?;
         // The replica is a key that is made in its own region.
@@ -48,7 +47,8 @@ impl Sealed for ReplicateKeyRequest {
             let (usage, origin) = (api::KeyUsageType::try_from(usage)?.as_str(), allowed.record().origin.as_str());
             Some(NewKeyFacts { spec: spec.as_str(), usage, origin, multi_region: true })
         };
-        let facts_there = Facts { more: &[], requested_region: Some(&region), ..facts };
+        let there = self.replica_region.parse().ok();
+        let facts_there = Facts { more: &[], requested_region: there.as_ref(), ..facts };
         step.allowed_in_account("kms:CreateKey", "*", &facts_there, new_key)?;
         if !self.tags.is_empty() {
             step.allowed_in_account("kms:TagResource", "*", &facts_there, new_key)?;
@@ -56,6 +56,7 @@ impl Sealed for ReplicateKeyRequest {
         let admitted = allowed.admit(Class::Operation(step.operation))?;
         is_primary(admitted.record())?;
         admitted.check_state()?;
+        let region = served(step, &self.replica_region)?;
         // As AWS counts it.
         step.count_in(&region, Operation::CreateKey)?;
         step.count_in(&region, Operation::CreateKey)?;
@@ -130,17 +131,18 @@ impl Sealed for UpdatePrimaryRegionRequest {
     fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
         let more = [("primaryregion", Fact::Text(&self.primary_region))];
         let facts = Facts { more: &more, ..Facts::default() };
-        let region = served(step, &self.primary_region)?;
         let found = step.find(&self.key_id, Names::Keys)?;
         let id = found.snapshot.record.id.id();
         let allowed = step.authorise(found, "kms:UpdatePrimaryRegion", &facts, &[])?;
         // Both keys change, and each has a policy of its own.
-        if let Some(replica) = step.find_in(&region, id)? {
+        let there = self.primary_region.parse().ok();
+        if let Some(replica) = there.map_or(Ok(None), |there| step.find_in(&there, id))? {
             let _replica_allowed = step.authorise(replica, "kms:UpdatePrimaryRegion", &facts, &[])?;
         }
         let admitted = allowed.admit(Class::Operation(step.operation))?;
         is_primary(admitted.record())?;
         admitted.check_state()?;
+        let region = served(step, &self.primary_region)?;
         step.count_in(&region, step.operation)?;
         admitted.change(|key, edit| {
             is_primary(key)?;

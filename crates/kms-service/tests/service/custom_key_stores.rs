@@ -327,18 +327,22 @@ fn no_key_is_made_in_a_custom_key_store_that_is_no_longer_there() {
         move |is_deleted: bool, is_moved: bool| {
             let (service, caller, id) = (service.clone(), caller.clone(), id.clone());
             move || {
-                service.call(&caller, &DisconnectCustomKeyStoreRequest { custom_key_store_id: id.clone() }).unwrap();
+                service
+                    .call(&caller, &DisconnectCustomKeyStoreRequest { custom_key_store_id: id.as_str().into() })
+                    .unwrap();
                 if is_moved {
                     let there = UpdateCustomKeyStoreRequest {
-                        custom_key_store_id: id.clone(),
+                        custom_key_store_id: id.as_str().into(),
                         cloud_hsm_cluster_id: Some(OTHER.into()),
                         ..Default::default()
                     };
                     service.call(&caller, &there).unwrap();
-                    service.call(&caller, &ConnectCustomKeyStoreRequest { custom_key_store_id: id.clone() }).unwrap();
+                    service
+                        .call(&caller, &ConnectCustomKeyStoreRequest { custom_key_store_id: id.as_str().into() })
+                        .unwrap();
                 }
                 if is_deleted {
-                    service.call(&caller, &DeleteCustomKeyStoreRequest { custom_key_store_id: id }).unwrap();
+                    service.call(&caller, &DeleteCustomKeyStoreRequest { custom_key_store_id: id.into() }).unwrap();
                 }
             }
         }
