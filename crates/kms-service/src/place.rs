@@ -193,6 +193,6 @@ pub(crate) fn counts_parts(place: &[u8]) -> Option<(AccountId, Region)> {
 }
 
 /// What stands after the last slash.
-fn last(place: &[u8]) -> Option<&str> {
+pub(crate) fn last(place: &[u8]) -> Option<&str> {
     core::str::from_utf8(place).ok()?.rsplit('/').next()
 }

@@ -105,6 +105,7 @@ impl Backend for HookedBackend {
 pub(crate) struct HookedStore {
     inner: Memory,
     hook: Once<&'static [u8]>,
+    list_hook: Once<&'static [u8]>,
     reads: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -112,6 +113,11 @@ impl HookedStore {
     /// `work` is done once, before the first transaction that writes a place that begins so.
     pub(crate) fn before(&self, prefix: &'static [u8], work: impl FnOnce() + Send + 'static) {
         *self.hook.lock().unwrap() = Some((prefix, Box::new(work)));
+    }
+
+    /// `work` is done once, before a list of what is at places that begin so is read.
+    pub(crate) fn before_list(&self, prefix: &'static [u8], work: impl FnOnce() + Send + 'static) {
+        *self.list_hook.lock().unwrap() = Some((prefix, Box::new(work)));
     }
 
     /// How often what begins so was read since this was last asked.
@@ -129,6 +135,7 @@ impl Store for HookedStore {
 
     fn list(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Stored)>, Error> {
         self.reads.lock().unwrap().push(prefix.to_vec());
+        take(&self.list_hook, |wanted| prefix.starts_with(wanted));
         self.inner.list(prefix, after, limit)
     }
 
@@ -157,7 +164,12 @@ impl Store for HookedStore {
 
 /// A service over such a store.
 pub(crate) fn over_hooked_store(settings: impl FnOnce(ServiceBuilder) -> ServiceBuilder) -> (Arc<HookedStore>, Desk) {
-    let store = Arc::new(HookedStore { inner: Memory::new(), hook: Mutex::default(), reads: Mutex::default() });
+    let store = Arc::new(HookedStore {
+        inner: Memory::new(),
+        hook: Mutex::default(),
+        list_hook: Mutex::default(),
+        reads: Mutex::default(),
+    });
     (store.clone(), Desk::over(store, root_key(), settings))
 }
 
