@@ -179,6 +179,7 @@ pub(crate) fn over_hooked_backend() -> (Arc<HookedBackend>, Desk) {
     let sealed = SealedStore::open(store.clone(), &root).unwrap();
     let backend = SealedBackend::new(root.clone(), sealed.records(), SystemRandom).unwrap();
     let backend = HookedBackend::new(Arc::new(backend));
-    let desk = Desk::over_backend(store, root, backend.clone(), |builder| builder.freshness(Some(Duration::ZERO)));
+    let desk =
+        Desk::over_backend(store, root, sealed, backend.clone(), |builder| builder.freshness(Some(Duration::ZERO)));
     (backend, desk)
 }
