@@ -1,5 +1,7 @@
 //! Whether a caller may do what they ask: the key's policy, their identity policies, and grants.
 
+use std::sync::Arc;
+
 mod admit;
 
 pub(crate) use admit::{Admitted, AdmittedAccount, Authorized, Ready};
@@ -7,11 +9,12 @@ pub(crate) use admit::{Admitted, AdmittedAccount, Authorized, Ready};
 use crate::explain::{Explanation, Question};
 use crate::facts::{Asked, Facts, NewKeyFacts};
 use crate::grants;
+use crate::name::Resource;
 use crate::policy::{self, Allowed, Decision, Denied, GrantMatch};
 use crate::quota::Class;
 use crate::record::{GrantRecord, KeyRecord};
 use crate::step::{Found, Names, Step};
-use crate::{AccountId, Exception, KmsError};
+use crate::{AccountId, Arn, Exception, KmsError};
 
 impl<'a> Step<'a> {
     /// Asks whether the caller may do `action`, such as `kms:ReEncryptFrom`, with a key.
@@ -25,24 +28,31 @@ impl<'a> Step<'a> {
         facts: &Facts<'_>,
         tokens: &[String],
     ) -> Result<Authorized<'a>, KmsError> {
-        for token in tokens {
-            grants::check_token(&self.service.store, token)?;
-        }
         if self.is_foreign_to(&found.snapshot) {
-            let resource = &*found.snapshot.arn_text;
+            let resource = &*self.resource_of(&found);
             let question = Question { principal: &self.caller.principal, action, resource };
             self.note(|| Explanation::not_across_accounts(question));
-            return Err(self.denied(action, resource, BY_RESOURCE));
+            return Err(self.denied(self.operation.as_str(), resource, BY_RESOURCE));
         }
         self.with_decision(&found, action, facts, |decision| match decision {
             Decision::Allowed(_) => Ok(()),
             Decision::Denied(denied) => Err(match self.because(denied, &found.snapshot.record) {
-                BY_RESOURCE if found.by_ciphertext && self.is_stranger_to(&found.snapshot.record) => {
-                    self.denied_by_ciphertext(action)
+                // As of a key that does not exist, of which nobody knows the part that the action would have had.
+                BY_RESOURCE if self.is_stranger_to(&found.snapshot.record) => {
+                    let action = self.operation.as_str();
+                    if found.by_ciphertext {
+                        self.denied_by_ciphertext(action)
+                    } else {
+                        self.denied(action, &self.resource_of(&found), BY_RESOURCE)
+                    }
                 }
                 why => self.denied(action, &found.snapshot.arn_text, why),
             }),
         })?;
+        // Not before: whether a token is looked at would tell strangers whether there is such a key.
+        for token in tokens {
+            grants::check_token(&self.service.store, token)?;
+        }
         Ok(Authorized::decided(self, found))
     }
 
@@ -172,6 +182,17 @@ impl<'a> Step<'a> {
             return Err(self.denied(action, resource, because(&denied)));
         }
         Ok(account)
+    }
+
+    /// What the caller named: strangers who know an alias are not told the key.
+    fn resource_of(&self, found: &Found) -> Arc<str> {
+        let key = &found.snapshot.record;
+        match &found.alias {
+            Some(alias) if self.is_stranger_to(key) => {
+                Arn::new(key.region.clone(), key.account, Resource::Alias(alias.clone())).to_string().into()
+            }
+            _ => found.snapshot.arn_text.clone(),
+        }
     }
 
     /// Whether the key is of another account than the caller.

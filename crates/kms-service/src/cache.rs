@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kms_core::KeyId;
+use parking_lot::Mutex;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache as Kept;
 
 use crate::snapshot::Snapshot;
@@ -19,6 +21,10 @@ use crate::{AccountId, AliasName, KmsKeyId, Region};
 
 /// How many epochs there are: a change of one key makes one in so many others be read anew.
 const EPOCHS: usize = 4096;
+/// How many keys can be read at a time. One that is read has some others wait, of which there are as many more.
+const READERS: usize = 1024;
+/// How many grants take as much memory as a key without any.
+const GRANTS_OF_WEIGHT: u64 = 8;
 
 /// The name of a key in a region.
 pub(crate) type KeyName = (Region, KeyId);
@@ -32,19 +38,39 @@ struct KeptAlias {
     epoch: u64,
 }
 
+/// What a key weighs: as many keys without grants as take as much memory.
+#[derive(Debug, Clone, Copy)]
+struct ByGrants {
+    /// What is heavier would not be kept at all.
+    most: u64,
+}
+
+impl Weighter<KeyName, Arc<Snapshot>> for ByGrants {
+    fn weight(&self, _: &KeyName, key: &Arc<Snapshot>) -> u64 {
+        (1 + key.record.grants / GRANTS_OF_WEIGHT).min(self.most)
+    }
+}
+
 pub(crate) struct Cache {
-    keys: Kept<KeyName, Arc<Snapshot>>,
+    keys: Kept<KeyName, Arc<Snapshot>, ByGrants>,
     aliases: Kept<AliasKey, KeptAlias>,
     epochs: Box<[AtomicU64]>,
+    /// Held by whoever reads a key.
+    reading: Box<[Mutex<()>]>,
     hasher: RandomState,
 }
 
 impl Cache {
-    /// A cache of at most `keys` keys, and as many aliases.
+    /// A cache of what weighs as much as `keys` keys without grants, and of as many aliases.
     pub(crate) fn new(keys: usize) -> Self {
+        let keys = keys.max(16);
+        let weighing = |most| Kept::with_weighter(keys, keys as u64, ByGrants { most });
+        // It is cut into parts, and its parts take what fills nine tenths of one.
+        let most = weighing(1).shard_capacity() * 9 / 10;
         Self {
-            keys: Kept::new(keys.max(16)),
-            aliases: Kept::new(keys.max(16)),
+            keys: weighing(most.max(1)),
+            aliases: Kept::new(keys),
+            reading: (0..READERS).map(|_| Mutex::new(())).collect(),
             epochs: (0..EPOCHS).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
         }
@@ -71,12 +97,18 @@ impl Cache {
         (kept.epoch == self.key_epoch(name)).then_some(kept)
     }
 
-    pub(crate) fn keep_key(&self, name: KeyName, key: Arc<Snapshot>) {
+    /// What is held by whoever reads the key, so that others wait for what they find.
+    pub(crate) fn reading(&self, name: &KeyName) -> &Mutex<()> {
+        let slot = usize::try_from(self.hasher.hash_one(name) % READERS as u64).unwrap_or(0);
+        self.reading.get(slot).unwrap_or(&FALLBACK_READER)
+    }
+
+    pub(crate) fn keep_key(&self, name: &KeyName, key: Arc<Snapshot>) {
         let epoch = key.epoch;
         self.keys.insert(name.clone(), key);
-        // A change that came between would leave it here unsealed, for nobody.
-        if epoch != self.key_epoch(&name) {
-            self.keys.remove(&name);
+        // It may have changed before it was there to be taken out. It would serve nobody, and hold the key in memory.
+        if self.key_epoch(name) != epoch {
+            self.keys.remove_if(name, |kept| kept.epoch == epoch);
         }
     }
 
@@ -87,8 +119,8 @@ impl Cache {
 
     pub(crate) fn keep_alias(&self, name: AliasKey, target: KmsKeyId, epoch: u64) {
         self.aliases.insert(name.clone(), KeptAlias { target, epoch });
-        if epoch != self.alias_epoch(&name) {
-            self.aliases.remove(&name);
+        if self.alias_epoch(&name) != epoch {
+            self.aliases.remove_if(&name, |kept| kept.epoch == epoch);
         }
     }
 
@@ -118,6 +150,7 @@ impl Cache {
 }
 
 static FALLBACK: AtomicU64 = AtomicU64::new(0);
+static FALLBACK_READER: Mutex<()> = Mutex::new(());
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,13 +7,14 @@ use kms_core::{Error, KeyId};
 use serde::de::DeserializeOwned;
 
 use crate::api::OriginType;
+use crate::ops::CustomKeyStoreRecord;
 use crate::policy::{Policy, PolicyKind};
-use crate::record::{AliasRecord, Counts, GrantRecord, KeyRecord, Listed};
+use crate::record::{AliasRecord, Counts, Generation, GrantRecord, KeyRecord, Listed};
 use crate::sealed::SealedStore;
 use crate::snapshot::check_grants;
 use crate::store::MAX_PAGE;
 use crate::usage::UsageRecord;
-use crate::{AccountId, Region, place};
+use crate::{AccountId, Region, grants, place};
 
 /// Something that is wrong with a store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,12 +57,20 @@ impl SealedStore {
     /// # Errors
     /// The engine's faults.
     pub fn check(&self) -> Result<Checked, Error> {
-        let mut check = Check { store: self, done: Checked::default(), keys: BTreeMap::new(), counts: BTreeMap::new() };
+        let mut check = Check {
+            store: self,
+            done: Checked::default(),
+            keys: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            in_stores: BTreeMap::new(),
+        };
         check.keys()?;
         check.listed()?;
         check.aliases()?;
         check.grants()?;
+        check.retirable()?;
         check.counts()?;
+        check.custom_key_stores()?;
         check.materials()?;
         check.rest()?;
         let mut done = check.done;
@@ -75,6 +84,10 @@ struct Known {
     revision: u64,
     account: AccountId,
     aliases: BTreeSet<String>,
+    /// Whether its material is in the service's own backend.
+    is_at_home: bool,
+    /// All generations, and whether their material is there.
+    generations: BTreeMap<u32, bool>,
 }
 
 struct Check<'a> {
@@ -83,6 +96,8 @@ struct Check<'a> {
     keys: BTreeMap<(Region, KeyId), Known>,
     /// Keys of each account and region, the service's own not counted.
     counts: BTreeMap<(AccountId, Region), u64>,
+    /// Keys in each custom key store.
+    in_stores: BTreeMap<Vec<u8>, u64>,
 }
 
 impl Check<'_> {
@@ -132,11 +147,17 @@ impl Check<'_> {
                 *check.counts.entry((key.account, key.region.clone())).or_default() += 1;
             }
             let id = key.id.id();
-            if key.origin == OriginType::AwsKms && check.store.engine().get(&[&place::material(id.into())])? == [None] {
-                // The key may be in a backend that keeps its keys itself.
-                check.harmless(at, "the store has no record of the key's material");
+            if let Some(store) = &key.custom_key_store {
+                *check.in_stores.entry(place::custom_key_store(key.account, &key.region, store)).or_default() += 1;
             }
-            let known = Known { revision: key.revision, account: key.account, aliases: key.aliases };
+            let is_there = |one: &Generation| one.import.as_ref().is_none_or(|import| import.present);
+            let known = Known {
+                revision: key.revision,
+                account: key.account,
+                is_at_home: key.origin != OriginType::AwsCloudhsm,
+                generations: key.generations.iter().map(|one| (one.number, is_there(one))).collect(),
+                aliases: key.aliases,
+            };
             check.keys.insert((key.region, id), known);
             Ok(())
         })
@@ -192,14 +213,52 @@ impl Check<'_> {
     }
 
     fn grants(&mut self) -> Result<(), Error> {
-        self.each(b"g/", |check, at, _: GrantRecord| {
+        self.each(b"g/", |check, at, grant: GrantRecord| {
             check.done.grants += 1;
-            let key = place::grant_parts(at).filter(|name| check.keys.contains_key(name));
-            if key.is_none() {
+            let name = place::grant_parts(at);
+            let Some((name, known)) = name.and_then(|name| check.keys.get(&name).map(|known| (name, known))) else {
                 check.flaw(at, "the grant is on a key that is not there");
+                return Ok(());
+            };
+            if let Some(retiring) = &grant.retiring {
+                let account = grants::account_of(retiring).unwrap_or(known.account);
+                let entry = place::retirable(account, &name.0, retiring, name.1, &grant.id);
+                if check.store.engine().get(&[&entry])? == [None] {
+                    check.flaw(at, "the grant is not in the list of whoever may retire it");
+                }
             }
             Ok(())
         })
+    }
+
+    /// The lists of grants that somebody may retire. A key's own list is what counts, so what they have more does no harm.
+    fn retirable(&mut self) -> Result<(), Error> {
+        self.each(b"r/", |check, at, _: String| {
+            let grant = place::retirable_region(at).zip(place::retirable_parts(at));
+            let grant = grant.map(|(region, (key, grant))| place::grant(&region, key, grant));
+            let is_there = match grant {
+                Some(grant) => check.store.engine().get(&[&grant])? != [None],
+                None => false,
+            };
+            if !is_there {
+                check.harmless(at, "there is no such grant");
+            }
+            Ok(())
+        })
+    }
+
+    fn custom_key_stores(&mut self) -> Result<(), Error> {
+        self.each(b"c/", |check, at, store: CustomKeyStoreRecord| {
+            let found = check.in_stores.remove(at).unwrap_or_default();
+            if store.keys != found {
+                check.flaw(at, format!("it says {} keys, and there are {found}", store.keys));
+            }
+            Ok(())
+        })?;
+        for place in core::mem::take(&mut self.in_stores).into_keys() {
+            self.flaw(&place, "keys are in a custom key store that is not there");
+        }
+        Ok(())
     }
 
     fn counts(&mut self) -> Result<(), Error> {
@@ -218,16 +277,49 @@ impl Check<'_> {
     }
 
     fn materials(&mut self) -> Result<(), Error> {
-        let keys: BTreeSet<KeyId> = self.keys.keys().map(|(_, id)| *id).collect();
+        // By key, and whether a region has it: all regions of a key share their material.
+        let mut generations: BTreeMap<KeyId, BTreeMap<u32, bool>> = BTreeMap::new();
+        for ((_, id), known) in &self.keys {
+            let all = generations.entry(*id).or_default();
+            for (number, is_there) in &known.generations {
+                *all.entry(*number).or_default() |= is_there;
+            }
+        }
+        let mut seen = BTreeSet::new();
         for id in self.store.records().list()? {
             self.done.materials += 1;
             let place = place::material(id);
             match self.store.records().get(id) {
                 Err(error) => self.flaw(&place, error.to_string()),
-                // What a crash between the making of material and the making of its key leaves.
-                Ok(_) if !keys.contains(&id.key) => self.harmless(&place, "the material is of no key"),
-                Ok(_) => {}
+                Ok(_) => match generations.get(&id.key).map(|all| all.get(&id.generation)) {
+                    // What a crash between the making of material and the making of its key leaves.
+                    None => self.harmless(&place, "the material is of no key"),
+                    Some(None) => self.harmless(&place, "the material is of no generation of its key"),
+                    Some(Some(false)) => self.harmless(&place, "the key does not have this material any more"),
+                    Some(Some(true)) => {}
+                },
             }
+            seen.insert((id.key, id.generation));
+        }
+        // A backend may keep its keys itself: all of them, or none.
+        let at_home = |(_, known): &(&(Region, KeyId), &Known)| known.is_at_home;
+        let keeps_here = |((_, id), known): (&(Region, KeyId), &Known)| {
+            known.generations.keys().any(|number| seen.contains(&(*id, *number)))
+        };
+        let all_here = self.keys.iter().filter(at_home).any(keeps_here);
+        let missing: Vec<_> = self
+            .keys
+            .iter()
+            .filter(at_home)
+            .flat_map(|(name, known)| {
+                known.generations.iter().map(move |(number, is_there)| (name, *number, *is_there))
+            })
+            .filter(|((_, id), number, is_there)| *is_there && !seen.contains(&(*id, *number)))
+            .map(|((region, id), number, _)| (place::key(region, *id), number))
+            .collect();
+        for (key, number) in missing {
+            let text = format!("the store has no record of the material of generation {number}");
+            if all_here { self.flaw(&key, text) } else { self.harmless(&key, text) }
         }
         Ok(())
     }
@@ -236,7 +328,7 @@ impl Check<'_> {
     fn rest(&mut self) -> Result<(), Error> {
         self.each(b"u/", |_, _, _: UsageRecord| Ok(()))?;
         self.each(place::AUDIT_LOGS, |_, _, _: String| Ok(()))?;
-        for prefix in [b"c/".as_slice(), b"b/", b"d/", b"h/", b"n/", b"r/"] {
+        for prefix in [b"b/".as_slice(), b"d/", b"h/", b"n/"] {
             self.each(prefix, |_, _, _: serde_json::Value| Ok(()))?;
         }
         Ok(())

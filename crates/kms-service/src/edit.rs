@@ -190,6 +190,11 @@ impl<'a> Edit<'a> {
         Ok(self.service.store.put(&mut self.change, place, &())?)
     }
 
+    /// Nothing is changed unless a key is still the one that was read.
+    pub(crate) fn only_if_unchanged(&mut self, region: &Region, id: KeyId, read: Revision) {
+        self.change.unchanged(place::key(region, id), read);
+    }
+
     /// Puts any other record, in the place of the one that was read.
     pub(crate) fn put<T: serde::Serialize>(
         &mut self,

@@ -9,7 +9,7 @@ use crate::api::Tag;
 use crate::caller::Caller;
 use crate::policy::{Context, Values};
 use crate::record::{Constraint, KeyRecord};
-use crate::{AliasName, Timestamp};
+use crate::{AliasName, Region, Timestamp};
 
 /// What a request says that policies can ask about, beside the key and the caller.
 ///
@@ -30,6 +30,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) tags: Option<&'a [Tag]>,
     pub(crate) tag_keys: Option<&'a [String]>,
     pub(crate) bypass_lockout_check: Option<bool>,
+    /// The region that is asked, if it is another than the caller's.
+    pub(crate) requested_region: Option<&'a Region>,
     /// What a new grant would allow: it can be made by a grant only that allows as much.
     pub(crate) new_grant: Option<NewGrantFacts<'a>>,
     /// What seldom occurs: name of the condition key, in lower case, and values.
@@ -87,10 +89,14 @@ impl Asked<'_> {
     fn kms(&self, name: &str) -> Option<Values<'_>> {
         let facts = self.facts;
         if let Some(wanted) = name.strip_prefix("encryptioncontext:") {
-            // The names of condition keys know no case.
-            let pairs = facts.encryption_context?;
-            let found = pairs.pairs().find(|(key, _)| key.eq_ignore_ascii_case(wanted));
-            return found.map(|(_, value)| value.into());
+            // The names of condition keys know no case, those of an encryption context do: several can be meant.
+            let mut found = facts.encryption_context?.pairs().filter(|(key, _)| key.eq_ignore_ascii_case(wanted));
+            let (_, first) = found.next()?;
+            let mut others = found.map(|(_, value)| Cow::Borrowed(value)).peekable();
+            return Some(match others.peek() {
+                None => first.into(),
+                Some(_) => Values::Many([Cow::Borrowed(first)].into_iter().chain(others).collect()),
+            });
         }
         let text = |value: Option<&'_ str>| value.map(|value| Values::One(Cow::Owned(value.to_owned())));
         match name {
@@ -166,7 +172,7 @@ impl Asked<'_> {
             "securetransport" => self.caller.secure_transport.map(Into::into),
             "currenttime" => Some(self.now.to_string().into()),
             "epochtime" => Some((self.now.as_millis() / 1000).to_string().into()),
-            "requestedregion" => Some(self.caller.region.as_str().into()),
+            "requestedregion" => Some(self.facts.requested_region.unwrap_or(&self.caller.region).as_str().into()),
             "resourceaccount" => self.key.map(|key| key.account.to_string().into()),
             "sourcearn" => self.caller.source_arn.as_deref().map(Into::into),
             "sourceaccount" => self.caller.source_arn.as_deref()?.split(':').nth(4).map(Into::into),

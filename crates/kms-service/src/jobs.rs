@@ -6,11 +6,12 @@ use kms_core::KeyId;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::ops::import::destruction;
 use crate::ops::{deletion, import, rotation};
 use crate::record::{FirstSeen, Import, KeyRecord};
 use crate::service::{Inner, Service};
 use crate::store::{MAX_PAGE, Revision};
-use crate::{KmsError, Region, Timestamp, place, text, trail};
+use crate::{Exception, KmsError, Region, Timestamp, place, text, trail};
 
 /// How far the clock may be behind the latest time that the service has seen, without having been set back.
 const BACKWARDS: Duration = Duration::from_secs(300);
@@ -171,6 +172,21 @@ pub(crate) fn see(service: &Inner) -> Result<Moment, KmsError> {
     Ok(moment)
 }
 
+/// That `now` is a time to count from: not before the latest that the service has seen, nor before `made`, but for
+/// what clocks differ.
+///
+/// # Errors
+/// `KMSInternalException` if the clock is more than five minutes behind; the store's faults.
+pub(crate) fn is_not_behind(service: &Inner, now: Timestamp, made: Timestamp) -> Result<(), KmsError> {
+    let seen = service.store.get::<Seen>(place::CLOCK)?.map(|found| found.record.latest);
+    let latest = seen.map_or(made, |seen| seen.max(made));
+    if now + BACKWARDS >= latest {
+        return Ok(());
+    }
+    let text = format!("The clock of the service is wrong: it shows {now}, and has shown {latest} before.");
+    Err(KmsError::with(Exception::KMSInternal, text))
+}
+
 /// A note that something is due.
 struct Due {
     at: Timestamp,
@@ -215,9 +231,10 @@ impl Due {
         let (region, key, grace, now) = (&self.region, self.key, service.deletion_grace, moment.now);
         match self.kind.as_str() {
             deletion::DUE => {
-                if let Some(key) = deletion::destroy_key(service, region, key, moment, grace)? {
+                if let Some((key, note)) = deletion::delete_key(service, region, key, moment, grace)? {
                     done.deleted += 1;
                     trail::record_own(service, "DeleteKey", &key, now)?;
+                    deletion::clear_remains(service, &note)?;
                 }
                 let still = service.store.get::<KeyRecord>(&place::key(region, key))?;
                 let waits =
@@ -235,10 +252,15 @@ impl Due {
                 }
                 Ok(true)
             }
+            destruction::RESUME => {
+                destruction::resume(service, region, key, now)?;
+                Ok(true)
+            }
             import::DUE => {
-                if let Some(key) = import::expire(service, region, key, moment, grace)? {
+                if let Some((key, lost)) = destruction::expire(service, region, key, moment, grace)? {
                     done.expired += 1;
                     trail::record_own(service, "DeleteExpiredKeyMaterial", &key, now)?;
+                    destruction::destroy_lost(service, &key, &lost, now)?;
                 }
                 let still = service.store.get::<KeyRecord>(&place::key(region, key))?;
                 let waits = |import: &Import| import.present && import.valid_to == Some(self.at);

@@ -23,6 +23,7 @@ mod tags;
 use crate::KmsError;
 use crate::api::Request;
 
+pub(crate) use custom_key_stores::CustomKeyStoreRecord;
 pub(crate) use keys::{first_generation, metadata};
 pub(crate) use policies::{aws_managed_policy, default_policy, read_key_policy};
 

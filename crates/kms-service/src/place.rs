@@ -94,6 +94,12 @@ pub(crate) fn retirable_parts(place: &[u8]) -> Option<(KeyId, &str)> {
     Some((key.parse().ok()?, grant))
 }
 
+/// The region of an entry of [`retirable_by`].
+pub(crate) fn retirable_region(place: &[u8]) -> Option<Region> {
+    let [_, region, _, _, _] = parts(place)?;
+    region.parse().ok()
+}
+
 pub(crate) fn material(id: MaterialId) -> Vec<u8> {
     format!("m/{}/{:010}", id.key, id.generation).into_bytes()
 }
@@ -193,6 +199,6 @@ pub(crate) fn counts_parts(place: &[u8]) -> Option<(AccountId, Region)> {
 }
 
 /// What stands after the last slash.
-fn last(place: &[u8]) -> Option<&str> {
+pub(crate) fn last(place: &[u8]) -> Option<&str> {
     core::str::from_utf8(place).ok()?.rsplit('/').next()
 }

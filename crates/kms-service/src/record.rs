@@ -82,6 +82,9 @@ pub(crate) struct Deletion {
     /// When it was first seen to be due: the clock may have been wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seen_due: Option<FirstSeen>,
+    /// It has begun, and can no longer be called off.
+    #[serde(default)]
+    pub(crate) begun: bool,
 }
 
 /// When something was first seen to be due, in the time that the service has run: see [`crate::jobs`].

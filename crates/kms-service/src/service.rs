@@ -55,6 +55,9 @@ pub(crate) struct Inner {
     pub(crate) running: Running,
 }
 
+/// How long a request waits for a key that another one reads.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The services of AWS that encrypt under a default key.
 const AWS_SERVICES: &[&str] = &[
     "acm",
@@ -181,7 +184,8 @@ impl ServiceBuilder {
         self
     }
 
-    /// How many keys are kept unsealed in memory, at most. Default: 10,000.
+    /// How many keys are kept unsealed in memory, at most. One counts once more for every eight grants on it. Default:
+    /// 10,000.
     #[must_use]
     pub const fn cached_keys(mut self, keys: usize) -> Self {
         self.cached_keys = keys;
@@ -405,10 +409,17 @@ impl Inner {
         if let Some(kept) = self.cache.key(&name) {
             return Ok(Some(kept));
         }
+        // One reads, and the others wait for what is found: a key with many grants takes its time.
+        let Some(_reading) = self.cache.reading(&name).try_lock_for(PATIENCE) else {
+            return Err(KmsError::with(Exception::DependencyTimeout, "The key is being read: try again."));
+        };
+        if let Some(kept) = self.cache.key(&name) {
+            return Ok(Some(kept));
+        }
         let epoch = self.cache.key_epoch(&name);
         let Some(read) = Snapshot::read(self, region, id, epoch)? else { return Ok(None) };
         let read = Arc::new(read);
-        self.cache.keep_key(name, read.clone());
+        self.cache.keep_key(&name, read.clone());
         Ok(Some(read))
     }
 

@@ -1,5 +1,6 @@
 //! A key as requests see it: read once, unsealed once, and kept until it changes.
 
+use core::ops::Bound;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -25,8 +26,10 @@ pub(crate) struct Snapshot {
     /// The ARN, which every answer and audit record holds.
     pub(crate) arn_text: Arc<str>,
     pub(crate) policy: Policy,
-    /// The grants, by grantee.
-    grants: HashMap<String, Vec<Arc<GrantRecord>>>,
+    /// The grants, by id.
+    grants: BTreeMap<String, Arc<GrantRecord>>,
+    /// The same, by grantee.
+    by_grantee: HashMap<String, Vec<Arc<GrantRecord>>>,
     home: Arc<Home>,
     /// Whether the custom key store is connected that the key is in.
     pub(crate) connected: bool,
@@ -64,8 +67,9 @@ impl Snapshot {
             }
             check_grants(store, &record, &grants)?;
             let mut by_grantee: HashMap<String, Vec<Arc<GrantRecord>>> = HashMap::new();
-            for grant in grants {
-                by_grantee.entry(grant.grantee.clone()).or_default().push(Arc::new(grant));
+            let grants: BTreeMap<_, _> = grants.into_iter().map(|grant| (grant.id.clone(), Arc::new(grant))).collect();
+            for grant in grants.values() {
+                by_grantee.entry(grant.grantee.clone()).or_default().push(grant.clone());
             }
             let policy = Policy::parse(PolicyKind::Key, &record.policy).map_err(|error| {
                 Error::malformed(format!("the policy of the key {} cannot be read: {error}", record.id))
@@ -74,7 +78,8 @@ impl Snapshot {
             return Ok(Some(Self {
                 arn_text: record.arn().to_string().into(),
                 policy,
-                grants: by_grantee,
+                grants,
+                by_grantee,
                 home,
                 connected,
                 custom_key_store: record.custom_key_store.as_deref().map(Arc::from),
@@ -89,12 +94,18 @@ impl Snapshot {
 
     /// The grants of a grantee.
     pub(crate) fn grants_to(&self, grantee: &str) -> &[Arc<GrantRecord>] {
-        self.grants.get(grantee).map_or(&[], Vec::as_slice)
+        self.by_grantee.get(grantee).map_or(&[], Vec::as_slice)
     }
 
-    /// All grants, in no order.
-    pub(crate) fn all_grants(&self) -> impl Iterator<Item = &Arc<GrantRecord>> {
-        self.grants.values().flatten()
+    /// The grant with that id.
+    pub(crate) fn grant(&self, id: &str) -> Option<&Arc<GrantRecord>> {
+        self.grants.get(id)
+    }
+
+    /// The grants in the order of their ids, from the first after `after` on.
+    pub(crate) fn grants_after(&self, after: Option<&str>) -> impl Iterator<Item = &Arc<GrantRecord>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.grants.range::<str, _>((from, Bound::Unbounded)).map(|(_, grant)| grant)
     }
 
     /// One generation of the key's material, opened.

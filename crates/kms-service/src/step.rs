@@ -160,7 +160,15 @@ impl<'a> Step<'a> {
     /// # Errors
     /// The store's.
     pub(crate) fn find_by_id(&self, id: KeyId) -> Result<Option<Found>, KmsError> {
-        Ok(self.service.key(&self.caller.region, id)?.map(|found| self.found(found, None)))
+        self.find_in(&self.caller.region, id)
+    }
+
+    /// The key with this id, in any region.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn find_in(&self, region: &Region, id: KeyId) -> Result<Option<Found>, KmsError> {
+        Ok(self.service.key(region, id)?.map(|found| self.found(found, None)))
     }
 
     fn found(&self, snapshot: Arc<Snapshot>, alias: Option<AliasName>) -> Found {
@@ -191,10 +199,16 @@ impl<'a> Step<'a> {
             return self.service.make_aws_managed(account, region, alias, self.now);
         }
         let arn = Arn::new(region.clone(), account, Resource::Alias(alias.clone()));
-        Err(not_found(format!("Alias {arn} is not found.")))
+        if account == self.caller.account() {
+            Err(not_found(format!("Alias {arn} is not found.")))
+        } else {
+            // As of one that there is.
+            Err(self.denied(self.operation.as_str(), &arn.to_string(), "no resource-based policy allows"))
+        }
     }
 
-    /// Counts the request against the quota of a class, and of the custom key store that the key is in.
+    /// Counts the request against the quota of a class, and a cryptographic operation against that of the custom key store
+    /// that the key is in.
     ///
     /// # Errors
     /// `ThrottlingException`; any, for a request that is only looked at.
@@ -207,10 +221,20 @@ impl<'a> Step<'a> {
         admission.forced().check(principal, key.map(|key| &*key.arn_text), self.operation)?;
         let (account, region) = (self.caller.account(), &self.caller.region);
         admission.count(account, region, class, None, running)?;
-        match key.and_then(|key| key.custom_key_store.as_ref()) {
-            Some(store) => admission.count(account, region, Class::CustomKeyStore, Some(store), running),
-            None => Ok(()),
+        match key {
+            Some(key) if !matches!(class, Class::Operation(_)) => self.count_in_store(key),
+            _ => Ok(()),
         }
+    }
+
+    /// Counts a cryptographic operation against the quota of the custom key store that the key is in, whoever asks.
+    ///
+    /// # Errors
+    /// `ThrottlingException`.
+    pub(crate) fn count_in_store(&self, key: &Snapshot) -> Result<(), KmsError> {
+        let Some(store) = &key.custom_key_store else { return Ok(()) };
+        let (record, running) = (&key.record, self.service.clock.running());
+        self.service.admission.count(record.account, &record.region, Class::CustomKeyStore, Some(store), running)
     }
 
     /// Counts what the request does in another region.

@@ -46,9 +46,13 @@ impl<'a> Authorized<'a> {
         Ok(Admitted(self))
     }
 
-    /// The second key of a request that was counted with its first.
-    pub(crate) const fn admit_with(self, _first: &Ready<'_>) -> Admitted<'a> {
-        Admitted(self)
+    /// The second key of a request that was counted with its first; but its custom key store has as much to do.
+    ///
+    /// # Errors
+    /// `ThrottlingException`, with nothing done.
+    pub(crate) fn admit_with(self, _first: &Ready<'_>) -> Result<Admitted<'a>, KmsError> {
+        self.step.count_in_store(&self.found.snapshot)?;
+        Ok(Admitted(self))
     }
 }
 

@@ -177,6 +177,7 @@ impl Service {
                     description: String::new(),
                     valid_to: None,
                     seen_expired: None,
+                    destroyed_since: None,
                     fingerprint: print,
                 }),
             });

@@ -32,11 +32,14 @@ impl Service {
                 let text = format!("{} is not pending deletion.", key.arn());
                 return Err(KmsError::with(Exception::KMSInvalidState, text));
             }
-            key.deletion = Some(Deletion { window_days: 0, date: Some(now), seen_due: None });
+            key.deletion = Some(Deletion { window_days: 0, date: Some(now), seen_due: None, begun: true });
+            // What does not come to its end here goes on when something is due.
+            edit.note_due(now, deletion::DUE, &key)?;
             edit.put_key(&mut key, read)
         })?;
-        if let Some(gone) = deletion::destroy_key(service, region, id, moment, Duration::ZERO)? {
+        if let Some((gone, note)) = deletion::delete_key(service, region, id, moment, Duration::ZERO)? {
             trail::record_own(service, "DeleteKey", &gone, now)?;
+            deletion::clear_remains(service, &note)?;
         }
         Ok(())
     }

@@ -12,6 +12,9 @@ use crate::record::AliasRecord;
 use crate::step::{Names, Step, not_found};
 use crate::{AccountId, AliasName, Arn, Exception, KmsError, place};
 
+/// How often an alias that others move is looked up again.
+const TRIES: usize = 8;
+
 fn name(text: &str) -> Result<AliasName, KmsError> {
     let name: AliasName =
         text.parse().map_err(|_| KmsError::with(Exception::InvalidAliasName, format!("{text} is not an alias.")))?;
@@ -65,6 +68,20 @@ impl Sealed for CreateAliasRequest {
 
 impl Sealed for UpdateAliasRequest {
     fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
+        for _ in 0..TRIES {
+            let mut has_moved = false;
+            let done = self.attempt(step, &mut has_moved);
+            if !has_moved {
+                return done;
+            }
+        }
+        Err(KmsError::with(Exception::DependencyTimeout, "Too many changes at once: try again."))
+    }
+}
+
+impl UpdateAliasRequest {
+    /// `has_moved`: the alias has another target than the key that the caller was allowed to take it from.
+    fn attempt(&self, step: &Step<'_>, has_moved: &mut bool) -> Result<(), KmsError> {
         let name = name(&self.alias_name)?;
         let account = step.caller.account();
         let old = step.service.alias(account, &step.caller.region, &name)?;
@@ -80,6 +97,10 @@ impl Sealed for UpdateAliasRequest {
         admitted.change(|key, edit| {
             let alias = edit.alias(account, &key.region, &name)?.ok_or_else(|| unknown(step, account, &name))?;
             let mut record = alias.record;
+            if record.target != old {
+                *has_moved = true;
+                return Err(unknown(step, account, &name));
+            }
             if record.target == key.id {
                 record.updated = step.now;
                 return edit.put_alias(account, &key.region, &record, Some(alias.version));
@@ -87,8 +108,8 @@ impl Sealed for UpdateAliasRequest {
             let source = edit.key(&key.region, record.target.id())?;
             let source = source.filter(|source| source.record.aliases.contains(name.as_str()));
             let source = source.ok_or_else(|| unknown(step, account, &name))?;
-            let (mut old, read) = (source.record, source.version);
-            if (old.spec.is_asymmetric(), old.usage) != (key.spec.is_asymmetric(), key.usage) {
+            let (mut source, read) = (source.record, source.version);
+            if (source.spec.is_asymmetric(), source.usage) != (key.spec.is_asymmetric(), key.usage) {
                 return Err(KmsError::with(
                     Exception::KMSInvalidState,
                     "An alias can only move to a key of the same type and usage.",
@@ -98,8 +119,8 @@ impl Sealed for UpdateAliasRequest {
                 let text = format!("{} has {most} aliases, which is its limit.", key.arn());
                 return Err(KmsError::with(Exception::LimitExceeded, text));
             }
-            old.aliases.remove(name.as_str());
-            edit.put_key(&mut old, read)?;
+            source.aliases.remove(name.as_str());
+            edit.put_key(&mut source, read)?;
             key.aliases.insert(name.to_string());
             (record.target, record.updated) = (key.id, step.now);
             edit.put_alias(account, &key.region, &record, Some(alias.version))

@@ -56,7 +56,7 @@ impl Inner {
     }
 }
 
-pub(super) fn unknown(id: &str) -> KmsError {
+fn unknown(id: &str) -> KmsError {
     KmsError::with(Exception::CustomKeyStoreNotFound, format!("Custom key store {id} does not exist."))
 }
 
@@ -66,12 +66,16 @@ fn state(store: &CustomKeyStoreRecord, wanted: &str) -> KmsError {
 }
 
 impl Step<'_> {
-    /// The HSM behind a custom key store of the caller's account, which has to be connected.
-    pub(crate) fn connected_store(&self, admitted: &AdmittedAccount, id: &str) -> Result<Arc<Home>, KmsError> {
+    /// The HSM behind a custom key store of the caller's account, which has to be connected, and what the operator calls it.
+    pub(crate) fn connected_store(
+        &self,
+        admitted: &AdmittedAccount,
+        id: &str,
+    ) -> Result<(Arc<Home>, String), KmsError> {
         let found = self.service.custom_key_store(admitted.account, &self.caller.region, id)?;
         let store = found.ok_or_else(|| unknown(id))?.record;
         match self.service.clusters.get(&store.cluster).filter(|_| store.connected) {
-            Some(home) => Ok(home.clone()),
+            Some(home) => Ok((home.clone(), store.cluster)),
             None => Err(state(&store, "connected")),
         }
     }
@@ -149,6 +153,38 @@ impl Step<'_> {
         }
         Ok(())
     }
+}
+
+/// Counts a key that was made in the HSM `cluster` into its custom key store.
+///
+/// # Errors
+/// `CustomKeyStoreNotFoundException` and `CustomKeyStoreInvalidStateException` if the custom key store was deleted,
+/// disconnected, or put in front of another HSM meanwhile; the store's faults.
+pub(super) fn count_in(edit: &mut Edit<'_>, key: &KeyRecord, cluster: &str) -> Result<(), KmsError> {
+    let Some(id) = &key.custom_key_store else { return Ok(()) };
+    let found = edit.service().custom_key_store(key.account, &key.region, id)?.ok_or_else(|| unknown(id))?;
+    let (mut store, read) = (found.record, found.version);
+    if !store.connected {
+        return Err(state(&store, "connected"));
+    }
+    if store.cluster != cluster {
+        let text = format!("Custom key store {id} was put in front of another HSM meanwhile.");
+        return Err(KmsError::with(Exception::CustomKeyStoreInvalidState, text));
+    }
+    store.keys += 1;
+    edit.put(place::custom_key_store(key.account, &key.region, id), &store, Some(read))
+}
+
+/// Counts a key out of the custom key store that it was in.
+///
+/// # Errors
+/// The store's faults.
+pub(super) fn count_out(edit: &mut Edit<'_>, key: &KeyRecord) -> Result<(), KmsError> {
+    let Some(id) = &key.custom_key_store else { return Ok(()) };
+    let Some(found) = edit.service().custom_key_store(key.account, &key.region, id)? else { return Ok(()) };
+    let (mut store, read) = (found.record, found.version);
+    store.keys = store.keys.saturating_sub(1);
+    edit.put(place::custom_key_store(key.account, &key.region, id), &store, Some(read))
 }
 
 impl Sealed for CreateCustomKeyStoreRequest {

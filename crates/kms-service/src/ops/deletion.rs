@@ -18,7 +18,7 @@ use crate::service::Inner;
 use crate::step::Step;
 use crate::store::Revision;
 use crate::time::DAY;
-use crate::{Exception, KmsError, Timestamp, place};
+use crate::{Exception, KmsError, Timestamp, jobs, place};
 
 /// How many grants or aliases are deleted in one transaction.
 const SOME: usize = 20;
@@ -37,9 +37,11 @@ impl Sealed for ScheduleKeyDeletionRequest {
         let admitted = step.admitted(&self.key_id, "kms:ScheduleKeyDeletion", &facts)?;
         let now = step.now;
         let deletion = admitted.change(|key, edit| {
+            // A clock that is behind would have the window end too early.
+            jobs::is_not_behind(step.service, now, key.created)?;
             let waits = key.is_primary() && key.multi_region.as_ref().is_some_and(|all| !all.replicas.is_empty());
             let date = (!waits).then(|| now + DAY * days);
-            let deletion = Deletion { window_days: days, date, seen_due: None };
+            let deletion = Deletion { window_days: days, date, seen_due: None, begun: false };
             key.deletion = Some(deletion);
             key.state = if waits { KeyState::PendingReplicaDeletion } else { KeyState::PendingDeletion };
             if let Some(date) = date {
@@ -61,6 +63,10 @@ impl Sealed for CancelKeyDeletionRequest {
     fn perform(&self, step: &Step<'_>) -> Result<CancelKeyDeletionResponse, KmsError> {
         let admitted = step.admitted(&self.key_id, "kms:CancelKeyDeletion", &Facts::default())?;
         admitted.change(|key, _| {
+            if key.deletion.is_some_and(|deletion| deletion.begun) {
+                let text = format!("{} is being deleted.", key.arn());
+                return Err(KmsError::with(Exception::KMSInvalidState, text));
+            }
             key.deletion = None;
             key.state = if key.lacks_material() { KeyState::PendingImport } else { KeyState::Disabled };
             Ok(())
@@ -69,16 +75,18 @@ impl Sealed for CancelKeyDeletionRequest {
     }
 }
 
-/// Deletes a key that is due, unless that has changed. `true`: it is gone.
+/// Deletes a key that is due, unless that has changed. Answers the key that is gone, and the note of what is left of it:
+/// see [`destroy_remains`].
 ///
-/// It is deleted only if it was seen to be due before, at least `grace` ago: whoever sees it first notes that.
-pub(crate) fn destroy_key(
+/// It is deleted only if it was seen to be due before, at least `grace` ago: whoever sees it first notes that. From the
+/// time on that it begins, it can no longer be called off.
+pub(crate) fn delete_key(
     service: &Inner,
     region: &crate::Region,
     id: kms_core::KeyId,
     moment: Moment,
     grace: Duration,
-) -> Result<Option<KeyRecord>, KmsError> {
+) -> Result<Option<(KeyRecord, Vec<u8>)>, KmsError> {
     let now = moment.now;
     let doomed = service.edit(|edit| {
         let Some(found) = edit.key(region, id)? else { return Ok(None) };
@@ -86,19 +94,23 @@ pub(crate) fn destroy_key(
         let Some(deletion) = key.deletion.as_mut().filter(|_| key.state == KeyState::PendingDeletion) else {
             return Ok(None);
         };
-        let Some(date) = deletion.date else { return Ok(None) };
-        if now < date {
+        if deletion.begun {
+            return Ok(Some(key));
+        }
+        if deletion.date.is_none_or(|date| now < date) {
             return Ok(None);
         }
         match deletion.seen_due {
-            Some(first) if moment.is_past(first, grace) => Ok(Some(key)),
-            Some(first) if moment.goes_on_from(first) => Ok(None),
+            Some(first) if moment.is_past(first, grace) => deletion.begun = true,
+            Some(first) if moment.goes_on_from(first) => return Ok(None),
             _ => {
                 deletion.seen_due = Some(moment.first_seen());
-                edit.put_key(&mut key, read)?;
-                Ok(grace.is_zero().then_some(key))
+                deletion.begun = grace.is_zero();
             }
         }
+        let begun = deletion.begun;
+        edit.put_key(&mut key, read)?;
+        Ok(begun.then_some(key))
     })?;
     let Some(doomed) = doomed else { return Ok(None) };
     service.bill_deleted(&doomed, now)?;
@@ -107,14 +119,7 @@ pub(crate) fn destroy_key(
     while delete_some_aliases(service, &doomed)? {}
     let note = place::due(now, DESTROY, region, id);
     let gone = service.edit(|edit| {
-        let Some(found) = edit.key(region, id)? else { return Ok(None) };
-        let (key, read) = (found.record, found.version);
-        if key.state != KeyState::PendingDeletion || key.deletion != doomed.deletion {
-            return Ok(None);
-        }
-        if !key.aliases.is_empty() {
-            return Ok(None);
-        }
+        let Some((key, read)) = still_there(edit, &doomed)? else { return Ok(None) };
         let cluster = match &key.custom_key_store {
             None => None,
             Some(id) => service.custom_key_store(key.account, &key.region, id)?.map(|found| found.record.cluster),
@@ -126,18 +131,10 @@ pub(crate) fn destroy_key(
             Ok(())
         })?;
         release_primary(edit, &key, now)?;
-        count_in_store(edit, &key, false)?;
+        super::custom_key_stores::count_out(edit, &key)?;
         Ok(Some(key))
     })?;
-    if gone.is_some() {
-        // After the record, since it may be called off until then. What fails here is tried again.
-        destroy_remains(service, &note)?;
-        service.edit(|edit| {
-            edit.delete(note.clone());
-            Ok(())
-        })?;
-    }
-    Ok(gone)
+    Ok(gone.map(|gone| (gone, note)))
 }
 
 /// A key that is gone, and whose material may still be there.
@@ -164,7 +161,7 @@ pub(crate) fn destroy_remains(service: &Inner, place: &[u8]) -> Result<(), KmsEr
         // Each region has imported for itself: what none has any more goes, whatever other regions there are.
         let last = gone.generations.iter().map(|one| one.number).max().unwrap_or_default();
         return (0..=last.saturating_add(super::import::SPARE))
-            .try_for_each(|number| super::import::destroy(service, &gone, number));
+            .try_for_each(|number| super::import::destruction::destroy(service, &gone, number));
     }
     if other_regions(service, &gone)? {
         return Ok(());
@@ -173,6 +170,19 @@ pub(crate) fn destroy_remains(service: &Inner, place: &[u8]) -> Result<(), KmsEr
         home.destroy(MaterialId { key: gone.id.id(), generation: generation.number })?;
     }
     Ok(())
+}
+
+/// Destroys what is left of a key that is gone, and takes the note of it away. Where that fails, the note has it tried
+/// again.
+///
+/// # Errors
+/// As [`destroy_remains`].
+pub(crate) fn clear_remains(service: &Inner, note: &[u8]) -> Result<(), KmsError> {
+    destroy_remains(service, note)?;
+    service.edit(|edit| {
+        edit.delete(note.to_vec());
+        Ok(())
+    })
 }
 
 /// Whether the same key lives in another region.
@@ -185,21 +195,6 @@ fn other_regions(service: &Inner, gone: &KeyRecord) -> Result<bool, KmsError> {
         }
     }
     Ok(false)
-}
-
-/// Counts a key into the custom key store that it is in, or out of it.
-///
-/// # Errors
-/// `CustomKeyStoreNotFoundException` if a key is to be counted into one that was deleted meanwhile; the store's faults.
-pub(crate) fn count_in_store(edit: &mut Edit<'_>, key: &KeyRecord, into: bool) -> Result<(), KmsError> {
-    let Some(id) = &key.custom_key_store else { return Ok(()) };
-    let Some(found) = edit.service().custom_key_store(key.account, &key.region, id)? else {
-        let unknown = || super::custom_key_stores::unknown(id);
-        return if into { Err(unknown()) } else { Ok(()) };
-    };
-    let (mut store, read) = (found.record, found.version);
-    store.keys = if into { store.keys + 1 } else { store.keys.saturating_sub(1) };
-    edit.put(place::custom_key_store(key.account, &key.region, id), &store, Some(read))
 }
 
 /// Takes a deleted replica off the list of its primary, whose own time begins when the last is gone.
@@ -229,8 +224,7 @@ fn release_primary(edit: &mut Edit<'_>, gone: &KeyRecord, now: Timestamp) -> Res
 /// Whether there are more.
 fn delete_some_grants(service: &Inner, doomed: &KeyRecord) -> Result<bool, KmsError> {
     service.edit(|edit| {
-        // A key whose deletion was called off meanwhile keeps what is left.
-        let Some((mut key, read)) = still_doomed(edit, doomed)? else { return Ok(false) };
+        let Some((mut key, read)) = still_there(edit, doomed)? else { return Ok(false) };
         let prefix = place::grants_of(&doomed.region, doomed.id.id());
         let grants = service.store.list::<GrantRecord>(&prefix, None, SOME)?;
         if grants.is_empty() {
@@ -247,7 +241,7 @@ fn delete_some_grants(service: &Inner, doomed: &KeyRecord) -> Result<bool, KmsEr
 /// Whether there are more.
 fn delete_some_aliases(service: &Inner, doomed: &KeyRecord) -> Result<bool, KmsError> {
     service.edit(|edit| {
-        let Some((mut key, read)) = still_doomed(edit, doomed)? else { return Ok(false) };
+        let Some((mut key, read)) = still_there(edit, doomed)? else { return Ok(false) };
         let names: Vec<_> = key.aliases.iter().take(SOME).cloned().collect();
         if names.is_empty() {
             return Ok(false);
@@ -263,8 +257,8 @@ fn delete_some_aliases(service: &Inner, doomed: &KeyRecord) -> Result<bool, KmsE
     })
 }
 
-fn still_doomed(edit: &Edit<'_>, doomed: &KeyRecord) -> Result<Option<(KeyRecord, Revision)>, KmsError> {
+/// The key, unless another server has deleted it meanwhile.
+fn still_there(edit: &Edit<'_>, doomed: &KeyRecord) -> Result<Option<(KeyRecord, Revision)>, KmsError> {
     let found = edit.key(&doomed.region, doomed.id.id())?;
-    let found = found.filter(|found| found.record.deletion == doomed.deletion);
     Ok(found.map(|found| (found.record, found.version)))
 }

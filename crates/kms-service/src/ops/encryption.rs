@@ -107,7 +107,7 @@ impl Sealed for ReEncryptRequest {
         let destination_allowed = step.authorise(destination, "kms:ReEncryptTo", &facts_to, tokens)?;
         let class = Class::of_key(source_allowed.record().spec);
         let source_ready = source.check(source_allowed.admit(class)?.ready()?)?;
-        let destination_ready = destination_allowed.admit_with(&source_ready).ready()?;
+        let destination_ready = destination_allowed.admit_with(&source_ready)?.ready()?;
         let destination_ready = fits(destination_ready, to_algorithm, &self.destination_encryption_context)?;
         if source.is_ignored {
             step.dry_run(self.dry_run)?;

@@ -18,6 +18,7 @@ use crate::grants::{self, has_context};
 use crate::policy::Principal;
 use crate::quota::Class;
 use crate::record::{Constraint, GrantRecord, KeyRecord};
+use crate::snapshot::Snapshot;
 use crate::step::{Found, Names, Step, not_found};
 use crate::{Exception, KmsError, place};
 
@@ -52,7 +53,14 @@ fn constraints(given: Option<&GrantConstraints>) -> Vec<Constraint> {
 
 impl CreateGrantRequest {
     fn check(&self, key: &KeyRecord, constraints: &[Constraint]) -> Result<Vec<GrantOperation>, KmsError> {
-        let operations = self.operations.iter().map(Named::get).collect::<Result<Vec<_>, _>>()?;
+        let mut operations: Vec<GrantOperation> = Vec::new();
+        for operation in self.operations.iter().map(Named::get) {
+            let operation = operation?;
+            // Each once, in the order that they were asked for.
+            if !operations.contains(&operation) {
+                operations.push(operation);
+            }
+        }
         let bad = |text: String| Err(KmsError::validation(text));
         if AlgorithmSet::of(key.spec, key.usage).is_empty() || operations.is_empty() {
             return bad("Operations must not be empty.".into());
@@ -121,7 +129,7 @@ impl Sealed for CreateGrantRequest {
             operations: operations.iter().map(|operation| operation.as_str().to_owned()).collect(),
             constraints,
         };
-        let id = match same(admitted.snapshot().all_grants(), &new) {
+        let id = match same(admitted.snapshot(), &new) {
             // Asked for again, by a name: the grant that there is.
             Some(id) => id,
             None => {
@@ -129,7 +137,7 @@ impl Sealed for CreateGrantRequest {
                 admitted.change(|key, edit| {
                     // Somebody may have asked for the same at the same time.
                     let now = edit.service().key(&key.region, key.id.id())?;
-                    if let Some(id) = now.and_then(|now| same(now.all_grants(), &new)) {
+                    if let Some(id) = now.and_then(|now| same(&now, &new)) {
                         return Ok(id);
                     }
                     if key.grants >= most {
@@ -147,13 +155,13 @@ impl Sealed for CreateGrantRequest {
 }
 
 /// The grant that has the name of `new` and is the same otherwise.
-fn same<'a>(mut grants: impl Iterator<Item = &'a std::sync::Arc<GrantRecord>>, new: &GrantRecord) -> Option<String> {
+fn same(key: &Snapshot, new: &GrantRecord) -> Option<String> {
     new.name.as_ref()?;
     let same = |grant: &&std::sync::Arc<GrantRecord>| {
         let twin = GrantRecord { id: new.id.clone(), created: new.created, ..GrantRecord::clone(grant) };
         twin == *new
     };
-    grants.find(same).map(|grant| grant.id.clone())
+    key.grants_to(&new.grantee).iter().find(same).map(|grant| grant.id.clone())
 }
 
 fn entry(record: &GrantRecord, key: String) -> GrantListEntry {
@@ -194,14 +202,10 @@ impl Sealed for ListGrantsRequest {
             wanted.is_none_or(|wanted| grant.grantee == *wanted)
                 && self.grant_id.as_ref().is_none_or(|wanted| grant.id == *wanted)
         };
-        let mut grants: Vec<GrantRecord> = Vec::new();
-        let mut after = page.after.clone();
-        while grants.len() <= page.limit {
-            let some = step.service.store.list::<GrantRecord>(page.prefix(), after.as_deref(), page.limit + 1)?;
-            let Some((last, _)) = some.last() else { break };
-            after = Some(last.clone());
-            grants.extend(some.into_iter().map(|(_, found)| found.record).filter(fits));
-        }
+        // What is in memory was compared with the key's record: one that was put back is an error, not a grant.
+        let after = page.after.as_deref().and_then(place::last);
+        let grants = admitted.snapshot().grants_after(after).filter(|grant| fits(grant));
+        let mut grants: Vec<_> = grants.take(page.limit + 1).collect();
         let next = page.cut(step, &mut grants, |grant| place::grant(&key.region, key.id.id(), &grant.id))?;
         let grants: Vec<_> = grants.iter().map(|grant| entry(grant, admitted.arn().to_string())).collect();
         Ok(ListGrantsResponse { grants: grants.into(), truncated: next.is_some(), next_marker: next })
@@ -228,8 +232,7 @@ impl Sealed for ListRetirableGrantsRequest {
             let Some((key, grant)) = place::retirable_parts(place) else { continue };
             // The key's own list is what counts.
             let Some(snapshot) = step.service.key(&step.caller.region, key)? else { continue };
-            let grant = snapshot.all_grants().find(|one| one.id == grant);
-            grants.extend(grant.map(|grant| entry(grant, snapshot.arn_text.to_string())));
+            grants.extend(snapshot.grant(grant).map(|grant| entry(grant, snapshot.arn_text.to_string())));
         }
         Ok(ListRetirableGrantsResponse { grants: grants.into(), truncated: next.is_some(), next_marker: next })
     }
@@ -250,7 +253,7 @@ impl Sealed for RetireGrantRequest {
             _ => return Err(KmsError::validation("Either GrantToken, or both KeyId and GrantId, must be specified.")),
         };
         let unknown = || not_found(format!("Grant {id} does not exist."));
-        let grant = found.snapshot.all_grants().find(|grant| grant.id == id).cloned();
+        let grant = found.snapshot.grant(&id).cloned();
         let allowed = match &grant {
             Some(grant) => may_retire(step, found, grant)?,
             None => step.authorise(found, "kms:RetireGrant", &Facts::default(), &[])?,
@@ -281,8 +284,7 @@ fn may_retire<'a>(step: &'a Step<'_>, found: Found, grant: &GrantRecord) -> Resu
 impl Sealed for RevokeGrantRequest {
     fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
         let admitted = step.admitted(&self.key_id, "kms:RevokeGrant", &Facts::default())?;
-        let known = admitted.snapshot().all_grants().any(|grant| grant.id == *self.grant_id);
-        if !known {
+        if admitted.snapshot().grant(&self.grant_id).is_none() {
             return Err(not_found(format!("Grant {} does not exist.", *self.grant_id)));
         }
         step.dry_run(self.dry_run)?;

@@ -7,20 +7,19 @@ use kms_core::{ErrorKind, KeyId, KeyMaterial, KeySpec, MacAlgorithm, MaterialId,
 
 use super::Sealed;
 use crate::api::{
-    DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse, ExpirationModelType,
-    GetParametersForImportRequest, GetParametersForImportResponse, ImportKeyMaterialRequest, ImportKeyMaterialResponse,
-    ImportType, KeyMaterialState, KeyState, Named, OriginType,
+    ExpirationModelType, GetParametersForImportRequest, GetParametersForImportResponse, ImportKeyMaterialRequest,
+    ImportKeyMaterialResponse, ImportType, KeyMaterialState, KeyState, Named, OriginType,
 };
-use crate::edit::Edit;
 use crate::facts::{Fact, Facts};
 use crate::import::{Token, check_wrapping, material_id, unwrap};
-use crate::jobs::Moment;
 use crate::record::{Generation, Import, KeyRecord};
 use crate::sealed::SealedStore;
 use crate::service::Inner;
 use crate::step::Step;
 use crate::time::DAY;
-use crate::{Exception, KmsError, Region, Timestamp};
+use crate::{Exception, KmsError, Timestamp};
+
+pub(crate) mod destruction;
 
 /// How far ahead the end of imported material may be, in days.
 const MOST_DAYS: u32 = 365;
@@ -182,9 +181,12 @@ impl Sealed for ImportKeyMaterialRequest {
         let print = fingerprint(store, key.id.id(), key.spec, &material)
             .map_err(|_| KmsError::new(Exception::IncorrectKeyMaterial))?;
         let id = material_id(key.id.id(), &print);
-        let (number, is_new) = match self.place(key, &print, &id)? {
-            Place::Again(number) => (keep_again(service, key, number, material)?, false),
-            Place::New(_) => (keep_new(service, key, &material)?, true),
+        let (number, is_new, seen) = match self.place(key, &print, &id)? {
+            Place::Again(number) => {
+                let seen = destruction::none_goes_on(service, key, number)?;
+                (keep_again(service, key, number, material)?, false, seen)
+            }
+            Place::New(_) => (keep_new(service, key, &material)?, true, Vec::new()),
         };
         let changed = admitted.change(|key, edit| {
             let import = Import {
@@ -192,6 +194,7 @@ impl Sealed for ImportKeyMaterialRequest {
                 description: self.key_material_description.clone().unwrap_or_default(),
                 valid_to,
                 seen_expired: None,
+                destroyed_since: None,
                 fingerprint: print.clone(),
             };
             match self.place(key, &print, &id)? {
@@ -227,7 +230,9 @@ impl Sealed for ImportKeyMaterialRequest {
             if key.state == KeyState::PendingImport && !key.lacks_material() {
                 key.state = KeyState::Enabled;
             }
-            super::rotation::follow(edit, key)
+            super::rotation::follow(edit, key)?;
+            // Afterwards, so that what was read for the replicas is as old as this, or the change is made again.
+            destruction::is_as_seen(edit, key, &seen)
         });
         if let Err(error) = &changed
             && is_new
@@ -278,122 +283,4 @@ fn copy(material: &KeyMaterial) -> Result<KeyMaterial, kms_core::Error> {
         KeyMaterial::Pkcs8(der) => Ok(KeyMaterial::Pkcs8(Secret::copy_from(der.expose()))),
         _ => Err(ErrorKind::Unsupported.into()),
     }
-}
-
-impl Sealed for DeleteImportedKeyMaterialRequest {
-    fn perform(&self, step: &Step<'_>) -> Result<DeleteImportedKeyMaterialResponse, KmsError> {
-        let admitted = step.admitted(&self.key_id, "kms:DeleteImportedKeyMaterial", &Facts::default())?;
-        is_imported(admitted.record())?;
-        admitted.check_state()?;
-        let wanted = match &self.key_material_id {
-            Some(id) => admitted.record().generations.iter().find(|one| one.material_id == *id),
-            None => admitted.record().current(),
-        };
-        let wanted = match (wanted, &self.key_material_id) {
-            (Some(one), _) => Some((one.number, one.material_id.clone())),
-            (None, Some(_)) => return Err(KmsError::new(Exception::IncorrectKeyMaterial)),
-            (None, None) => None,
-        };
-        if let Some((number, _)) = wanted {
-            admitted.change(|key, _| {
-                lose(key, number);
-                Ok(())
-            })?;
-            destroy(step.service, admitted.record(), number)?;
-        }
-        let symmetric = admitted.record().spec == KeySpec::SymmetricDefault;
-        Ok(DeleteImportedKeyMaterialResponse {
-            key_id: admitted.arn().to_string(),
-            key_material_id: wanted.map(|(_, id)| id).filter(|_| symmetric),
-        })
-    }
-}
-
-/// The key no longer has that material.
-fn lose(key: &mut KeyRecord, number: u32) {
-    for import in key.generations.iter_mut().filter(|one| one.number == number).filter_map(|one| one.import.as_mut()) {
-        import.present = false;
-        import.valid_to = None;
-        import.seen_expired = None;
-    }
-    if matches!(key.state, KeyState::Enabled | KeyState::Disabled) && key.lacks_material() {
-        key.state = KeyState::PendingImport;
-    }
-}
-
-/// Destroys material that a region has no more, unless another has it.
-pub(super) fn destroy(service: &Inner, key: &KeyRecord, number: u32) -> Result<(), KmsError> {
-    let regions = key.multi_region.iter().flat_map(|all| {
-        all.replicas.iter().filter_map(|region| region.parse::<Region>().ok()).chain([all.primary.clone()])
-    });
-    for region in regions.filter(|region| *region != key.region) {
-        let other = service.store.get::<KeyRecord>(&crate::place::key(&region, key.id.id()))?;
-        let other = other.as_ref().and_then(|other| other.record.generation(number)?.import.as_ref());
-        if other.is_some_and(|import| import.present) {
-            return Ok(());
-        }
-    }
-    Ok(service.home.destroy(MaterialId { key: key.id.id(), generation: number })?)
-}
-
-/// Deletes imported material that has expired: as with keys, only if it was seen to have expired at least `grace` ago.
-/// From its end on it is of no use anyway.
-pub(crate) fn expire(
-    service: &Inner,
-    region: &Region,
-    id: KeyId,
-    moment: Moment,
-    grace: core::time::Duration,
-) -> Result<Option<KeyRecord>, KmsError> {
-    let Some((key, lost)) = service.edit(|edit| expired(edit, region, id, moment, grace))? else { return Ok(None) };
-    // Before the record says so: it is of no use by now, and what fails is tried again as long as the record has it.
-    lost.iter().try_for_each(|&number| destroy(service, &key, number))?;
-    let gone = |now: &KeyRecord, number: u32| {
-        now.generation(number).and_then(|one| one.import.as_ref()).is_some_and(|import| import.seen_expired.is_some())
-    };
-    service.edit(|edit| {
-        let Some(found) = edit.key(region, id)? else { return Ok(None) };
-        let (mut key, read) = (found.record, found.version);
-        for &number in &lost {
-            if gone(&key, number) {
-                lose(&mut key, number);
-            }
-        }
-        edit.put_key(&mut key, read)?;
-        Ok(Some(key))
-    })
-}
-
-/// Notes what is first seen to have expired, and answers what was so before.
-fn expired(
-    edit: &mut Edit<'_>,
-    region: &Region,
-    id: KeyId,
-    moment: Moment,
-    grace: core::time::Duration,
-) -> Result<Option<(KeyRecord, Vec<u32>)>, KmsError> {
-    let Some(found) = edit.key(region, id)? else { return Ok(None) };
-    let (mut key, read) = (found.record, found.version);
-    let (mut changed, mut lost) = (false, Vec::new());
-    for one in &mut key.generations {
-        let number = one.number;
-        let Some(import) = one.import.as_mut().filter(|import| import.present) else { continue };
-        if import.valid_to.is_none_or(|end| moment.now < end) {
-            continue;
-        }
-        match import.seen_expired {
-            Some(first) if moment.is_past(first, grace) => lost.push(number),
-            Some(first) if moment.goes_on_from(first) => {}
-            _ => {
-                (import.seen_expired, changed) = (Some(moment.first_seen()), true);
-                if grace.is_zero() {
-                    lost.push(number);
-                }
-            }
-        }
-    }
-    if changed {
-        edit.put_key(&mut key, read)?;
-    }
-    Ok((!lost.is_empty()).then_some((key, lost)))
 }

@@ -40,9 +40,9 @@ impl Sealed for CreateKeyRequest {
         let admitted = step.account("kms:CreateKey", "*", &facts, Some(new_key), class)?;
         let (spec, usage) = (KeySpec::try_from(spec)?, KeyUsage::try_from(usage)?);
         let in_store = self.in_store(origin, spec, multi_region)?;
-        let home = match in_store {
+        let (home, cluster) = match in_store {
             Some(id) => step.connected_store(&admitted, id)?,
-            None => step.service.home.clone(),
+            None => (step.service.home.clone(), String::new()),
         };
         if origin != OriginType::External && !home.has(spec, usage) {
             let text = format!("Keys of {spec} for {usage} cannot be made here.");
@@ -55,8 +55,6 @@ impl Sealed for CreateKeyRequest {
         };
         let id = KmsKeyId::random(multi_region, &step.service.random)?;
         let region = &step.caller.region;
-        let arn = Arn::new(region.clone(), account, Resource::Key(id)).to_string();
-        check_new_policy(step, &policy, &arn, account, self.bypass_policy_lockout_safety_check)?;
         let mut record = KeyRecord {
             revision: 0,
             account,
@@ -81,6 +79,7 @@ impl Sealed for CreateKeyRequest {
             rotation: Rotation::default(),
             multi_region: multi_region.then(|| MultiRegion { primary: region.clone(), replicas: BTreeSet::new() }),
         };
+        check_new_policy(step, &record, self.bypass_policy_lockout_safety_check)?;
         if origin != OriginType::External {
             // Before the record: material without a record is nothing, a record without material would be half a key.
             home.create(MaterialId::from(id.id()), spec, usage)?;
@@ -99,7 +98,7 @@ impl Sealed for CreateKeyRequest {
                 counts.keys += 1;
                 Ok(())
             })?;
-            super::deletion::count_in_store(edit, &record, true)?;
+            super::custom_key_stores::count_in(edit, &record, &cluster)?;
             edit.add_key(&record)
         });
         if let Err(error) = &added

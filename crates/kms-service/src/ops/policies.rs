@@ -7,6 +7,7 @@ use crate::api::{
 };
 use crate::facts::{Asked, Facts};
 use crate::policy::{self, Policy, PolicyKind, Verdict};
+use crate::record::KeyRecord;
 use crate::step::{Step, not_found};
 use crate::{AccountId, Exception, KmsError};
 
@@ -32,7 +33,8 @@ pub(crate) fn default_policy(account: AccountId) -> String {
     )
 }
 
-/// The policy of the service's own keys: everyone of the account may use them, nobody may change them.
+/// The policy of the service's own keys: everyone of the account may use them, nobody may change them. Grants are for the
+/// services that the keys are for: with one of their own, users could let other accounts in.
 pub(crate) fn aws_managed_policy(account: AccountId) -> String {
     format!(
         r#"{{
@@ -44,11 +46,27 @@ pub(crate) fn aws_managed_policy(account: AccountId) -> String {
     "Principal" : {{
       "AWS" : "*"
     }},
-    "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey" ],
+    "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey" ],
     "Resource" : "*",
     "Condition" : {{
       "StringEquals" : {{
         "kms:CallerAccount" : "{account}"
+      }}
+    }}
+  }}, {{
+    "Sid" : "Allow services to create grants for principals in the account",
+    "Effect" : "Allow",
+    "Principal" : {{
+      "AWS" : "*"
+    }},
+    "Action" : "kms:CreateGrant",
+    "Resource" : "*",
+    "Condition" : {{
+      "StringEquals" : {{
+        "kms:CallerAccount" : "{account}"
+      }},
+      "Bool" : {{
+        "kms:GrantIsForAWSResource" : "true"
       }}
     }}
   }}, {{
@@ -77,29 +95,23 @@ pub(crate) fn read_key_policy(text: &str, most: usize) -> Result<Policy, KmsErro
         .map_err(|error| KmsError::with(Exception::MalformedPolicyDocument, error.to_string()))
 }
 
-/// That a policy can be the policy of a key: of the size, the language, and one that leaves its author the right to
-/// change it again.
+/// That the policy of a key, which is as it will be, can be one: of the size, the language, and one that leaves its author
+/// the right to change it again.
 ///
 /// # Errors
 /// `LimitExceededException`, `MalformedPolicyDocumentException`.
-pub(super) fn check_new_policy(
-    step: &Step<'_>,
-    text: &str,
-    arn: &str,
-    account: AccountId,
-    bypass: Option<bool>,
-) -> Result<(), KmsError> {
-    let policy = read_key_policy(text, step.service.limits.key_policy)?;
+pub(super) fn check_new_policy(step: &Step<'_>, key: &KeyRecord, bypass: Option<bool>) -> Result<(), KmsError> {
+    let policy = read_key_policy(&key.policy, step.service.limits.key_policy)?;
     if bypass == Some(true) {
         return Ok(());
     }
-    let facts = Facts::default();
-    let asked = Asked { caller: step.caller, key: None, new_key: None, facts: &facts, now: step.now };
+    let facts = Facts { requested_region: Some(&key.region), ..Facts::default() };
+    let asked = Asked { caller: step.caller, key: Some(key), new_key: None, facts: &facts, now: step.now };
     let request = policy::Request {
         principal: &step.caller.principal,
         action: "kms:PutKeyPolicy",
-        resource: arn,
-        resource_account: account,
+        resource: &key.arn().to_string(),
+        resource_account: key.account,
         context: &asked,
     };
     // Identity policies do not matter: it is enough that the key leaves it to the account.
@@ -134,8 +146,8 @@ impl Sealed for PutKeyPolicyRequest {
         let facts = Facts { bypass_lockout_check: Some(bypass == Some(true)), ..Facts::default() };
         let admitted = step.admitted(&self.key_id, "kms:PutKeyPolicy", &facts)?;
         named(self.policy_name.as_deref())?;
-        let account = admitted.record().account;
-        check_new_policy(step, &self.policy, admitted.arn(), account, bypass)?;
+        let key = KeyRecord { policy: self.policy.to_string(), ..admitted.record().clone() };
+        check_new_policy(step, &key, bypass)?;
         admitted.change(|key, _| {
             key.policy.clone_from(&self.policy);
             Ok(())

@@ -17,7 +17,7 @@ impl Sealed for GenerateRandomRequest {
         let mut bytes = Secret::zeroed(len);
         match &self.custom_key_store_id {
             None => step.service.random.fill(bytes.expose_mut())?,
-            Some(id) => step.connected_store(&admitted, id)?.fill_random(bytes.expose_mut())?,
+            Some(id) => step.connected_store(&admitted, id)?.0.fill_random(bytes.expose_mut())?,
         }
         Ok(GenerateRandomResponse { plaintext: Some(bytes), ciphertext_for_recipient: None })
     }

@@ -6,10 +6,10 @@ use super::Sealed;
 use super::keys::{metadata, tags};
 use super::policies::{check_new_policy, default_policy};
 use crate::api::{
-    KeyMaterialState, KeyState, Operation, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag,
+    self, KeyMaterialState, KeyState, Operation, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag,
     UpdatePrimaryRegionRequest,
 };
-use crate::facts::{Fact, Facts};
+use crate::facts::{Fact, Facts, NewKeyFacts};
 use crate::name::Resource;
 use crate::quota::Class;
 use crate::record::{Generation, Import, KeyRecord};
@@ -41,9 +41,17 @@ impl Sealed for ReplicateKeyRequest {
         };
         let found = step.find(&self.key_id, Names::Keys)?;
         let allowed = step.authorise(found, "kms:ReplicateKey", &facts, &[])?;
-        step.allowed_in_account("kms:CreateKey", "*", &facts, None)?;
+        // The replica is a key that is made in its own region.
+        let new_key = {
+            let (spec, usage) = (api::KeySpec::try_from(allowed.record().spec)?, allowed.record().usage);
+            let (usage, origin) = (api::KeyUsageType::try_from(usage)?.as_str(), allowed.record().origin.as_str());
+            Some(NewKeyFacts { spec: spec.as_str(), usage, origin, multi_region: true })
+        };
+        let there = self.replica_region.parse().ok();
+        let facts_there = Facts { more: &[], requested_region: there.as_ref(), ..facts };
+        step.allowed_in_account("kms:CreateKey", "*", &facts_there, new_key)?;
         if !self.tags.is_empty() {
-            step.allowed_in_account("kms:TagResource", "*", &facts, None)?;
+            step.allowed_in_account("kms:TagResource", "*", &facts_there, new_key)?;
         }
         let admitted = allowed.admit(Class::Operation(step.operation))?;
         is_primary(admitted.record())?;
@@ -55,7 +63,23 @@ impl Sealed for ReplicateKeyRequest {
         let (account, id) = (admitted.record().account, admitted.record().id);
         let arn = Arn::new(region.clone(), account, Resource::Key(id));
         let policy = self.policy.clone().unwrap_or_else(|| default_policy(account));
-        check_new_policy(step, &policy, &arn.to_string(), account, bypass)?;
+        // A replica of the key as it is.
+        let replica_of = |key: &KeyRecord| KeyRecord {
+            revision: 0,
+            region: region.clone(),
+            created: step.now,
+            description: self.description.clone().unwrap_or_default(),
+            state: if key.origin == OriginType::External { KeyState::PendingImport } else { KeyState::Enabled },
+            deletion: None,
+            policy: policy.clone(),
+            tags: tags(&self.tags),
+            aliases: BTreeSet::new(),
+            grants: 0,
+            grants_digest: Vec::new(),
+            generations: key.generations.iter().map(in_another_region).collect(),
+            ..key.clone()
+        };
+        check_new_policy(step, &replica_of(admitted.record()), bypass)?;
         let most = step.service.limits.keys;
         let replica = admitted.change(|key, edit| {
             is_primary(key)?;
@@ -66,22 +90,7 @@ impl Sealed for ReplicateKeyRequest {
             if let Some(regions) = &mut key.multi_region {
                 regions.replicas.insert(region.to_string());
             }
-            let imported = key.origin == OriginType::External;
-            let replica = KeyRecord {
-                revision: 0,
-                region: region.clone(),
-                created: step.now,
-                description: self.description.clone().unwrap_or_default(),
-                state: if imported { KeyState::PendingImport } else { KeyState::Enabled },
-                deletion: None,
-                policy: policy.clone(),
-                tags: tags(&self.tags),
-                aliases: BTreeSet::new(),
-                grants: 0,
-                grants_digest: Vec::new(),
-                generations: key.generations.iter().map(in_another_region).collect(),
-                ..key.clone()
-            };
+            let replica = replica_of(key);
             edit.add_key(&replica)?;
             edit.count(account, &region, |counts| {
                 if counts.keys >= most {
@@ -112,6 +121,7 @@ fn in_another_region(generation: &Generation) -> Generation {
         description: String::new(),
         valid_to: None,
         seen_expired: None,
+        destroyed_since: None,
         ..import
     });
     Generation { import, ..generation.clone() }
@@ -121,7 +131,15 @@ impl Sealed for UpdatePrimaryRegionRequest {
     fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
         let more = [("primaryregion", Fact::Text(&self.primary_region))];
         let facts = Facts { more: &more, ..Facts::default() };
-        let admitted = step.admitted(&self.key_id, "kms:UpdatePrimaryRegion", &facts)?;
+        let found = step.find(&self.key_id, Names::Keys)?;
+        let id = found.snapshot.record.id.id();
+        let allowed = step.authorise(found, "kms:UpdatePrimaryRegion", &facts, &[])?;
+        // Both keys change, and each has a policy of its own.
+        let there = self.primary_region.parse().ok();
+        if let Some(replica) = there.map_or(Ok(None), |there| step.find_in(&there, id))? {
+            let _replica_allowed = step.authorise(replica, "kms:UpdatePrimaryRegion", &facts, &[])?;
+        }
+        let admitted = allowed.admit(Class::Operation(step.operation))?;
         is_primary(admitted.record())?;
         admitted.check_state()?;
         let region = served(step, &self.primary_region)?;

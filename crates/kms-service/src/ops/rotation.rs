@@ -206,6 +206,7 @@ fn follow_imports(replica: &mut KeyRecord, key: &KeyRecord) {
                     description: String::new(),
                     valid_to: None,
                     seen_expired: None,
+                    destroyed_since: None,
                     ..import
                 });
                 replica.generations.push(Generation { import, ..one.clone() });

@@ -48,6 +48,9 @@ pub(crate) struct Import {
     /// When it was first seen to have expired: the clock may have been wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seen_expired: Option<FirstSeen>,
+    /// Since when the material is being destroyed, if it is. It is not imported again before that is over.
+    #[serde(default, with = "text::millis::option", skip_serializing_if = "Option::is_none")]
+    pub(crate) destroyed_since: Option<Timestamp>,
     /// Recognises the same material when it is imported again: an HMAC under a key of the store.
     #[serde(with = "text::hex")]
     pub(crate) fingerprint: Vec<u8>,

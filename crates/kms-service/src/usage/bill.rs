@@ -251,8 +251,13 @@ impl Service {
             let page = service.store.list::<Remains>(&prefix, after.as_deref(), MAX_PAGE)?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
-            let ids = page.iter().map(|(place, found)| (place::listed_id(place), &found.record));
-            lines.extend(ids.filter_map(|(id, remains)| Some(remains.line(id?, (start, whole_end), prices))));
+            for (place, found) in &page {
+                let Some(id) = place::listed_id(place) else { continue };
+                // A key that is about to go has its line already.
+                if service.store.engine().get(&[&place::listed(account, region, id)])? == [None] {
+                    lines.push(found.record.line(id, (start, whole_end), prices));
+                }
+            }
         }
         Ok(Bill { month: month.to_owned(), lines })
     }

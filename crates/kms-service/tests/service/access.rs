@@ -319,3 +319,70 @@ fn the_root_of_another_account_decides_for_itself_only_where_it_is_let() {
     put_policy(&desk, &key, &allow(&format!(r#"{{"AWS":"{OTHER_ACCOUNT}"}}"#)));
     desk.service.call(&theirs, &open).unwrap();
 }
+
+/// The check that nobody locks themselves out knows the key: its tags, its kind, its region.
+#[test]
+fn the_lock_out_check_asks_about_the_key_itself() {
+    let desk = Desk::new();
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let only = |condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{root}"}},"Action":"kms:*","Resource":"*","Condition":{condition}}}]}}"#
+        )
+    };
+    let make = |condition: &str| {
+        desk.ask(CreateKeyRequest {
+            policy: Some(only(condition)),
+            tags: vec![Tag::new("team", "red")],
+            ..Default::default()
+        })
+    };
+    let locks_out = "will not allow you to update the key policy";
+    for condition in
+        [r#"{"StringEquals":{"aws:ResourceTag/team":"blue"}}"#, r#"{"StringEquals":{"kms:KeySpec":"RSA_2048"}}"#]
+    {
+        refused(make(condition), Exception::MalformedPolicyDocument, locks_out);
+    }
+    let tagged = r#"{"StringEquals":{"aws:ResourceTag/team":"red","kms:KeySpec":"SYMMETRIC_DEFAULT"}}"#;
+    let key = make(tagged).unwrap().key_metadata.key_id;
+    let put = |condition: &str| {
+        let policy = only(condition).as_str().into();
+        desk.ask(PutKeyPolicyRequest { key_id: key.as_str().into(), policy, ..Default::default() })
+    };
+    put(tagged).unwrap();
+    refused(put(r#"{"StringEquals":{"aws:ResourceTag/team":"blue"}}"#), Exception::MalformedPolicyDocument, locks_out);
+}
+
+/// Strangers are answered alike whether there is such a key or alias or not.
+#[test]
+fn strangers_do_not_learn_what_there_is() {
+    let desk = Desk::new();
+    let key = with_policy(&desk, &key_policy(""));
+    let id = key.rsplit('/').next().unwrap();
+    desk.ask(CreateAliasRequest { alias_name: "alias/there".into(), target_key_id: id.into() }).unwrap();
+    let stranger = Caller::root(account(OTHER_ACCOUNT), region(HERE));
+    let arn = |resource: &str| format!("arn:aws:kms:{HERE}:{ACCOUNT}:{resource}");
+    let own = desk.service.call(&stranger, &CreateKeyRequest::default()).unwrap().key_metadata.key_id;
+    let sealed = desk.encrypt_as(&stranger, &own, b"text").unwrap();
+    let (there, not_there) = (arn(&format!("key/{id}")), arn("key/00000000-0000-4000-8000-000000000000"));
+    for (one, other) in [(there, not_there), (arn("alias/there"), arn("alias/nowhere"))] {
+        let answers = |name: &str| {
+            let re_encrypt = ReEncryptRequest {
+                ciphertext_blob: Some(sealed.clone()),
+                destination_key_id: name.into(),
+                ..Default::default()
+            };
+            let junk = DescribeKeyRequest { key_id: name.into(), grant_tokens: vec!["junk".into()] };
+            [
+                desk.service
+                    .call(&stranger, &DescribeKeyRequest { key_id: name.into(), ..Default::default() })
+                    .unwrap_err(),
+                desk.service.call(&stranger, &junk).unwrap_err(),
+                desk.service.call(&stranger, &re_encrypt).unwrap_err(),
+            ]
+            .map(|error| (error.exception(), error.to_string().replace(name, "NAME")))
+        };
+        assert_eq!(answers(&one), answers(&other));
+        assert_eq!(answers(&one)[0].0, Exception::AccessDenied);
+    }
+}

@@ -4,7 +4,8 @@ use kms_service::Exception;
 use kms_service::api::*;
 use kms_service::time::DAY;
 
-use crate::desk::{ACCOUNT, Desk, HERE, THERE, refused};
+use crate::desk::{ACCOUNT, Desk, HERE, THERE, refused, user};
+use crate::hooks::over_hooked_store;
 
 fn create(name: &str, key: &str) -> CreateAliasRequest {
     CreateAliasRequest { alias_name: name.into(), target_key_id: key.into() }
@@ -144,4 +145,27 @@ fn pages_of_aliases_follow_each_other() {
         assert_eq!(names.len(), wanted);
         assert!(names.is_sorted());
     }
+}
+
+/// Who may take an alias from one key does not take it from another.
+#[test]
+fn an_alias_that_moves_meanwhile_is_asked_for_anew() {
+    let (store, desk) = over_hooked_store(|builder| builder);
+    let (mine, also_mine, other) = (desk.key(), desk.key(), desk.key());
+    desk.ask(create("alias/app", &mine)).unwrap();
+    let statements = [&mine, &also_mine].map(|key| {
+        format!(
+            r#"{{"Effect":"Allow","Action":"kms:UpdateAlias","Resource":["arn:aws:kms:{HERE}:{ACCOUNT}:key/{key}","arn:aws:kms:{HERE}:{ACCOUNT}:alias/*"]}}"#
+        )
+    });
+    let alice = user(ACCOUNT, "alice", &statements.join(","));
+    let (service, root, request) = (desk.service.clone(), desk.caller.clone(), update("alias/app", &other));
+    store.before(b"a/", move || service.call(&root, &request).unwrap());
+    refused(desk.service.call(&alice, &update("alias/app", &also_mine)), Exception::AccessDenied, "kms:UpdateAlias");
+    assert_eq!(list(&desk, None)[0].target_key_id.as_ref(), Some(&other));
+    // Where it is still hers, she gets it in the end.
+    desk.ask(update("alias/app", &mine)).unwrap();
+    let (service, root, request) = (desk.service.clone(), desk.caller.clone(), update("alias/app", &also_mine));
+    store.before(b"a/", move || service.call(&root, &request).unwrap());
+    desk.service.call(&alice, &update("alias/app", &also_mine)).unwrap();
 }

@@ -1,7 +1,10 @@
 //! Looking at everything in a store.
 
 use kms_core::MaterialId;
-use kms_service::api::{CreateAliasRequest, CreateGrantRequest, GrantOperation, RevokeGrantRequest};
+use kms_service::api::{
+    ConnectCustomKeyStoreRequest, CreateAliasRequest, CreateCustomKeyStoreRequest, CreateGrantRequest,
+    CreateKeyRequest, GrantOperation, OriginType, RevokeGrantRequest, RotateKeyOnDemandRequest,
+};
 use kms_service::store::{Transaction, Write};
 
 use crate::desk::Desk;
@@ -49,7 +52,7 @@ fn a_whole_store_has_no_flaw_and_each_damage_is_named() {
     assert_eq!((whole.keys, whole.aliases, whole.grants, whole.materials), (2, 2, 1, 2));
 
     // Every record, taken away or exchanged with another of its kind, is missed.
-    for prefix in [b"k/".as_slice(), b"l/", b"a/", b"g/", b"q/"] {
+    for prefix in [b"k/".as_slice(), b"l/", b"a/", b"g/", b"q/", b"m/", b"r/"] {
         let records = places(&desk, prefix);
         for (place, value) in &records {
             tamper(&desk, place, None);
@@ -84,4 +87,44 @@ fn a_whole_store_has_no_flaw_and_each_damage_is_named() {
     desk.service.store().records().insert(orphan, b"sealed").unwrap();
     let found = desk.service.store().check().unwrap().flaws;
     assert!(found.len() == 1 && found[0].harmless, "{found:?}");
+}
+
+/// Material of each generation, both ways; and what custom key stores say of themselves.
+#[test]
+fn what_is_missing_and_what_is_too_much_is_named() {
+    const CLUSTER: &str = "cluster-234567abcde";
+    let hsm = std::sync::Arc::new(kms_soft::SoftBackend::new(kms_core::SystemRandom));
+    let desk = Desk::with(|builder| builder.cluster(CLUSTER, hsm, core::time::Duration::from_secs(60)));
+    let key = desk.key();
+    desk.ask(RotateKeyOnDemandRequest { key_id: key.as_str().into() }).unwrap();
+    let create = CreateCustomKeyStoreRequest {
+        custom_key_store_name: "hsm".into(),
+        cloud_hsm_cluster_id: Some(CLUSTER.into()),
+        ..Default::default()
+    };
+    let store = desk.ask(create).unwrap().custom_key_store_id;
+    let before = places(&desk, b"c/").remove(0);
+    desk.ask(ConnectCustomKeyStoreRequest { custom_key_store_id: store.as_str().into() }).unwrap();
+    let inside = CreateKeyRequest {
+        origin: Some(OriginType::AwsCloudhsm.into()),
+        custom_key_store_id: Some(store),
+        ..Default::default()
+    };
+    desk.create(inside);
+    assert_eq!(desk.service.store().check().unwrap().flaws, [], "that an HSM keeps its keys itself is no flaw");
+    let materials = places(&desk, b"m/");
+    assert_eq!(materials.len(), 2);
+    tamper(&desk, &materials[1].0, None);
+    let found = desk.service.store().check().unwrap().flaws;
+    assert!(found.len() == 1 && !found[0].harmless && found[0].what.contains("generation 1"), "{found:?}");
+    tamper(&desk, &materials[1].0, Some(materials[1].1.clone()));
+    let id: kms_service::KmsKeyId = key.parse().unwrap();
+    let more = MaterialId { key: id.id(), generation: 7 };
+    desk.service.store().records().insert(more, b"sealed").unwrap();
+    let found = desk.service.store().check().unwrap().flaws;
+    assert!(found.len() == 1 && found[0].harmless && found[0].what.contains("no generation"), "{found:?}");
+    desk.service.store().records().remove(more).unwrap();
+    tamper(&desk, &before.0, Some(before.1));
+    let found = desk.service.store().check().unwrap().flaws;
+    assert!(found.len() == 1 && found[0].what.contains("says 0 keys, and there are 1"), "{found:?}");
 }

@@ -279,3 +279,17 @@ fn of_callers() {
         "kms:Encrypt",
     );
 }
+
+/// Keys of an encryption context know case, the names of condition keys do not: a condition is about all that are meant.
+#[test]
+fn of_context_keys_that_differ_in_case() {
+    use kms_service::api::EncryptRequest;
+    let desk = Desk::new();
+    let key = desk.key();
+    let encrypt = |context: Value| json!({"KeyId": key, "Plaintext": "AAAA", "EncryptionContext": context});
+    let condition = r#"{"StringNotEquals":{"kms:EncryptionContext:team":"red"}}"#;
+    // Neither of the two hides the other.
+    for both in [json!({"Team": "red", "team": "blue"}), json!({"Team": "blue", "team": "red"})] {
+        only::<EncryptRequest>(&desk, condition, encrypt(json!({"Team": "blue", "team": "green"})), encrypt(both));
+    }
+}

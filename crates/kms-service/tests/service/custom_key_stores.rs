@@ -17,6 +17,7 @@ use kms_soft::SoftBackend;
 use kms_store::Memory;
 
 use crate::desk::{Desk, refused, root_key};
+use crate::hooks::{About, HookedBackend};
 use crate::kinds;
 
 const CLUSTER: &str = "cluster-234567abcde";
@@ -304,4 +305,63 @@ fn keys_live_in_a_real_token() {
         again.service.run_due().unwrap();
     }
     assert!(sealed_store.records().list().unwrap().is_empty());
+}
+
+/// What happens to a custom key store while a key is made in its HSM.
+#[test]
+fn no_key_is_made_in_a_custom_key_store_that_is_no_longer_there() {
+    const OTHER: &str = "cluster-other234567";
+    let hsm = HookedBackend::new(Hsm::new());
+    let desk = Desk::with(|builder| {
+        builder.cluster(CLUSTER, hsm.clone(), Duration::from_secs(10)).cluster(
+            OTHER,
+            Hsm::new(),
+            Duration::from_secs(10),
+        )
+    });
+    let (service, caller) = (desk.service.clone(), desk.caller.clone());
+    let id = desk.ask(create("hsm", CLUSTER)).unwrap().custom_key_store_id;
+    connect(&desk, &id).unwrap();
+    let meanwhile = {
+        let id = id.clone();
+        move |is_deleted: bool, is_moved: bool| {
+            let (service, caller, id) = (service.clone(), caller.clone(), id.clone());
+            move || {
+                service
+                    .call(&caller, &DisconnectCustomKeyStoreRequest { custom_key_store_id: id.as_str().into() })
+                    .unwrap();
+                if is_moved {
+                    let there = UpdateCustomKeyStoreRequest {
+                        custom_key_store_id: id.as_str().into(),
+                        cloud_hsm_cluster_id: Some(OTHER.into()),
+                        ..Default::default()
+                    };
+                    service.call(&caller, &there).unwrap();
+                    service
+                        .call(&caller, &ConnectCustomKeyStoreRequest { custom_key_store_id: id.as_str().into() })
+                        .unwrap();
+                }
+                if is_deleted {
+                    service.call(&caller, &DeleteCustomKeyStoreRequest { custom_key_store_id: id.into() }).unwrap();
+                }
+            }
+        }
+    };
+    hsm.before(About::Create, meanwhile(false, false));
+    assert_eq!(desk.ask(key_in(&id)).unwrap_err().exception(), Exception::CustomKeyStoreInvalidState);
+    connect(&desk, &id).unwrap();
+    hsm.before(About::Create, meanwhile(false, true));
+    assert_eq!(desk.ask(key_in(&id)).unwrap_err().exception(), Exception::CustomKeyStoreInvalidState);
+    disconnect(&desk, &id).unwrap();
+    let back = UpdateCustomKeyStoreRequest {
+        custom_key_store_id: id.as_str().into(),
+        cloud_hsm_cluster_id: Some(CLUSTER.into()),
+        ..Default::default()
+    };
+    desk.ask(back).unwrap();
+    connect(&desk, &id).unwrap();
+    hsm.before(About::Create, meanwhile(true, false));
+    assert_eq!(desk.ask(key_in(&id)).unwrap_err().exception(), Exception::CustomKeyStoreNotFound);
+    assert!(desk.ask(ListKeysRequest::default()).unwrap().keys.is_empty());
+    assert_eq!(desk.service.store().check().unwrap().flaws, []);
 }

@@ -54,10 +54,20 @@ impl Desk {
         root: Key,
         settings: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
     ) -> Self {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
         let sealed = SealedStore::open(store.clone(), &root).unwrap();
         let backend = SealedBackend::new(root.clone(), sealed.records(), SystemRandom).unwrap();
-        let builder = ServiceBuilder::new(sealed, Arc::new(backend))
+        Self::over_backend(store, root, sealed, Arc::new(backend), settings)
+    }
+
+    pub(crate) fn over_backend(
+        store: Arc<dyn Store>,
+        root: Key,
+        sealed: SealedStore,
+        backend: Arc<dyn Backend>,
+        settings: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
+    ) -> Self {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
+        let builder = ServiceBuilder::new(sealed, backend)
             .regions([region(HERE), region(THERE)])
             .quotas(Quotas::unlimited())
             .clock(clock.clone());

@@ -13,6 +13,7 @@ use kms_service::{Exception, ServiceBuilder};
 use kms_store::{Faulty, Memory, faulty};
 
 use crate::desk::{ACCOUNT, Desk, HERE, refused, region, root_key};
+use crate::hooks::over_hooked_store;
 
 const BOUND: Duration = Duration::from_millis(4000);
 
@@ -198,4 +199,64 @@ fn readers_beside_a_writer_are_never_further_behind_than_the_bound() {
         let answered: usize = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
         assert!(answered > 0);
     });
+}
+
+/// Of those who find a key not in memory, one reads it.
+#[test]
+fn a_key_is_read_once_for_all_who_wait_for_it() {
+    let (store, desk) = over_hooked_store(|builder| builder.freshness(None));
+    let key = desk.key();
+    desk.service.refresh();
+    store.reads_of(b"");
+    let threads = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (begun, service, caller, id) = (threads.clone(), desk.service.clone(), desk.caller.clone(), key.clone());
+    store.before_list(b"g/", move || {
+        for _ in 0..8 {
+            let (service, caller, key_id) = (service.clone(), caller.clone(), id.as_str().into());
+            let request = DescribeKeyRequest { key_id, ..Default::default() };
+            begun.lock().unwrap().push(thread::spawn(move || service.call(&caller, &request).map(drop)));
+        }
+        // Long enough that they would have read it, if they did.
+        thread::sleep(Duration::from_millis(200));
+    });
+    desk.encrypt(&key, b"x").unwrap();
+    let threads = core::mem::take(&mut *threads.lock().unwrap());
+    assert_eq!(threads.len(), 8);
+    threads.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+    assert_eq!(store.reads_of(b"g/"), 1);
+}
+
+/// What is stale before it is kept is not kept: it would serve nobody, and stay unsealed in memory.
+#[test]
+fn what_changes_while_it_is_read_does_not_stay_in_memory() {
+    let (store, desk) = over_hooked_store(|builder| builder.freshness(None));
+    let key = desk.key();
+    desk.service.refresh();
+    let service = desk.service.clone();
+    store.before_list(b"g/", move || service.refresh());
+    desk.encrypt(&key, b"x").unwrap();
+    assert_eq!(desk.service.cached_keys(), 0);
+    desk.encrypt(&key, b"x").unwrap();
+    assert_eq!(desk.service.cached_keys(), 1);
+}
+
+/// A key with many grants counts for many.
+#[test]
+fn keys_are_weighed_by_their_grants() {
+    let desk = Desk::with(|builder| builder.cached_keys(16));
+    let keys: Vec<String> = (0..4).map(|_| desk.key()).collect();
+    for key in &keys {
+        for number in 0..48 {
+            let grant = CreateGrantRequest {
+                key_id: key.as_str().into(),
+                grantee_principal: Some(format!("arn:aws:iam::{ACCOUNT}:user/{number}")),
+                operations: vec![GrantOperation::Encrypt.into()].into(),
+                ..Default::default()
+            };
+            desk.ask(grant).unwrap();
+        }
+    }
+    keys.iter().for_each(|key| drop(desk.encrypt(key, b"x").unwrap()));
+    // Each weighs seven.
+    assert!((1..=2).contains(&desk.service.cached_keys()), "{}", desk.service.cached_keys());
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::access::key_policy;
 use crate::desk::{ACCOUNT, Desk, HERE, OTHER_ACCOUNT, refused, region, user};
+use crate::hooks::over_hooked_store;
 
 const NOTHING: &str = r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#;
 const RETIRE: &str = r#"{"Effect":"Allow","Action":"kms:RetireGrant","Resource":"*"}"#;
@@ -478,4 +479,52 @@ fn the_grants_of_a_deleted_key_are_gone() {
     for prefix in [&b"g/"[..], b"r/"] {
         assert!(desk.store.list(prefix, None, 10).unwrap().is_empty(), "nothing is left behind");
     }
+}
+
+#[test]
+fn an_operation_is_granted_once() {
+    use GrantOperation as G;
+    let desk = Desk::new();
+    let key = desk.key();
+    grant(&desk, to(&bob(), &key, &[G::Encrypt, G::Decrypt, G::Encrypt, G::Encrypt]));
+    assert_eq!(listed(&desk, &key)[0].operations, [G::Encrypt, G::Decrypt].map(Into::into));
+}
+
+/// Grants are listed as they are in memory, and there they are those that the key's record counts.
+#[test]
+fn lists_of_grants_do_not_read_them_again() {
+    let (store, desk) = over_hooked_store(|builder| builder);
+    let key = desk.key();
+    let eve = user(ACCOUNT, "eve", NOTHING);
+    let made: Vec<_> = (0..30)
+        .map(|number| {
+            let grantee = user(ACCOUNT, if number % 10 == 0 { "rare" } else { "often" }, NOTHING);
+            let request = to(&grantee, &key, &[GrantOperation::Encrypt]);
+            grant(&desk, CreateGrantRequest { retiring_principal: Some(arn(&eve)), ..request }).grant_id
+        })
+        .collect();
+    let place = format!("g/{HERE}/{key}/{}", made[0]);
+    let before = desk.store.get(&[place.as_bytes()]).unwrap().remove(0).unwrap().value;
+    assert_eq!(listed(&desk, &key).len(), 30);
+    store.reads_of(b"");
+    let of = |name: &str| ListGrantsRequest {
+        key_id: key.as_str().into(),
+        grantee_principal: Some(format!("arn:aws:iam::{ACCOUNT}:user/{name}")),
+        ..Default::default()
+    };
+    let page = desk.ask(ListGrantsRequest { limit: Some(2), ..of("rare") }).unwrap();
+    assert_eq!((page.grants.len(), page.truncated), (2, true));
+    let rest = desk.ask(ListGrantsRequest { limit: Some(2), marker: page.next_marker, ..of("rare") }).unwrap();
+    assert_eq!((rest.grants.len(), rest.truncated), (1, false));
+    let retirable = || ListRetirableGrantsRequest { retiring_principal: Some(arn(&eve)), ..Default::default() };
+    assert_eq!(desk.ask(retirable()).unwrap().grants.len(), 30);
+    assert_eq!(store.reads_of(b"g/"), 0);
+
+    revoke(&desk, &key, &made[0]);
+    let mut change = kms_service::store::Transaction::new([7; 16]);
+    change.writes.push(kms_service::store::Write::Put(place.into_bytes(), before));
+    desk.store.commit(&change).unwrap();
+    desk.service.refresh();
+    assert_eq!(desk.ask(of("often")).unwrap_err().exception(), Exception::KMSInternal);
+    assert_eq!(desk.ask(retirable()).unwrap_err().exception(), Exception::KMSInternal);
 }

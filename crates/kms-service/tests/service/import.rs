@@ -7,6 +7,7 @@ use kms_service::api::*;
 use kms_service::time::DAY;
 
 use crate::desk::{Desk, THERE, refused};
+use crate::hooks::{About, over_hooked_backend};
 use crate::kinds::{self, external, external_symmetric, material, wrap};
 
 const OAEP: [AlgorithmSpec; 2] = [AlgorithmSpec::RsaesOaepSha1, AlgorithmSpec::RsaesOaepSha256];
@@ -303,4 +304,56 @@ fn each_region_imports_for_itself() {
     there.decrypt(&sealed).unwrap();
     there.ask(delete()).unwrap();
     assert!(desk.service.store().records().list().unwrap().is_empty());
+}
+
+/// The same material is not imported while it is destroyed: it would be destroyed with it.
+#[test]
+fn nothing_is_imported_into_a_destruction() {
+    let (backend, desk) = over_hooked_backend();
+    let key = desk.create(external_symmetric()).key_id;
+    desk.import(&key, &[1; 32]).unwrap();
+    let (again, later) = (desk.import_request(&key, &[1; 32]), desk.import_request(&key, &[1; 32]));
+    let (service, caller) = (desk.service.clone(), desk.caller.clone());
+    backend.before(About::Destroy, move || {
+        refused(service.call(&caller, &again), Exception::KMSInvalidState, "is being deleted");
+    });
+    let delete = || DeleteImportedKeyMaterialRequest { key_id: key.as_str().into(), ..Default::default() };
+    desk.ask(delete()).unwrap();
+    assert!(desk.service.store().records().list().unwrap().is_empty());
+    desk.encrypt(&key, b"text").unwrap_err();
+    desk.ask(later).unwrap();
+    desk.encrypt(&key, b"text").unwrap();
+    assert_eq!(desk.store.list(b"d/", None, 10).unwrap(), [], "nothing is left to be done over");
+
+    // The other way round: it is deleted while an import that found it there is on its way.
+    let (service, caller, request) = (desk.service.clone(), desk.caller.clone(), delete());
+    backend.before(About::Import, move || drop(service.call(&caller, &request).unwrap()));
+    let answer = desk.import(&key, &[1; 32]);
+    assert_eq!(answer.unwrap_err().exception(), Exception::DependencyTimeout);
+    desk.encrypt(&key, b"text").unwrap_err();
+    desk.import(&key, &[1; 32]).unwrap();
+    desk.encrypt(&key, b"text").unwrap();
+}
+
+/// What a backend has failed to destroy is destroyed later, and until then not imported.
+#[test]
+fn a_destruction_that_failed_is_done_over() {
+    let (backend, desk) = over_hooked_backend();
+    let key = desk.create(external_symmetric()).key_id;
+    desk.import(&key, &[1; 32]).unwrap();
+    let again = desk.import_request(&key, &[1; 32]);
+    let delete = DeleteImportedKeyMaterialRequest { key_id: key.as_str().into(), ..Default::default() };
+    backend.before(About::Destroy, || panic!("the process ends here"));
+    let (service, caller) = (desk.service.clone(), desk.caller.clone());
+    std::thread::spawn(move || service.call(&caller, &delete)).join().unwrap_err();
+    let materials = || desk.service.store().records().list().unwrap().len();
+    assert_eq!(materials(), 1);
+    refused(desk.service.call(&desk.caller, &again), Exception::KMSInvalidState, "is being deleted");
+    desk.service.run_due().unwrap();
+    assert_eq!(materials(), 1, "somebody may still be at it");
+    desk.clock.advance(core::time::Duration::from_secs(3600));
+    desk.service.run_due().unwrap();
+    assert_eq!(materials(), 0);
+    desk.ask(again).unwrap();
+    desk.encrypt(&key, b"text").unwrap();
 }

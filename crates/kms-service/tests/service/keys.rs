@@ -244,6 +244,17 @@ fn default_keys_are_made_when_they_are_first_used_and_are_nobodys_to_change() {
     for error in denied {
         assert_eq!(error.exception(), Exception::AccessDenied, "{error}");
     }
+    // A grant would let in whom the policy does not; services make them for their resources.
+    let grant = CreateGrantRequest {
+        key_id: id(),
+        grantee_principal: Some(format!("arn:aws:iam::{OTHER_ACCOUNT}:root")),
+        operations: vec![GrantOperation::Decrypt.into()].into(),
+        ..Default::default()
+    };
+    assert_eq!(desk.service.call(&desk.caller, &grant).unwrap_err().exception(), Exception::AccessDenied);
+    let mut through_s3 = desk.caller.clone();
+    through_s3.via_service = Some("s3.eu-central-1.amazonaws.com".into());
+    desk.service.call(&through_s3, &grant).unwrap();
     for name in ["alias/aws/", "alias/aws/S3", "alias/aws/s3/more", &format!("alias/aws/{}", "x".repeat(33))] {
         assert_eq!(desk.ask(describe(name)).unwrap_err().exception(), Exception::NotFound, "{name}");
     }

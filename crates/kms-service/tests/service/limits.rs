@@ -189,3 +189,21 @@ fn time_is_counted_over_restarts() {
     again.clock.advance(Duration::from_secs(12 * 3600));
     assert_eq!(again.service.run_due().unwrap().deleted, 1);
 }
+
+/// By a clock that is behind, a window would end too early.
+#[test]
+fn no_window_is_counted_from_the_past() {
+    let desk = Desk::new();
+    let key = desk.key();
+    let made = desk.clock.now();
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let wrong = "The clock of the service is wrong";
+    desk.clock.jump(made - minutes(6));
+    refused(desk.ask(schedule(&key)), Exception::KMSInternal, wrong);
+    desk.clock.jump(made + DAY);
+    desk.service.run_due().unwrap();
+    desk.clock.jump(made + DAY - minutes(6));
+    refused(desk.ask(schedule(&key)), Exception::KMSInternal, wrong);
+    desk.clock.jump(made + DAY - minutes(4));
+    desk.ask(schedule(&key)).unwrap();
+}

@@ -22,6 +22,7 @@ mod desk;
 mod fixture;
 mod freshness;
 mod grants;
+mod hooks;
 mod import;
 mod keys;
 mod kinds;

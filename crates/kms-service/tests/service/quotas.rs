@@ -6,7 +6,7 @@ use std::time::Duration;
 use kms_core::{KeySpec as Spec, SystemRandom};
 use kms_service::api::{
     ConnectCustomKeyStoreRequest, CreateCustomKeyStoreRequest, CreateKeyRequest, DescribeKeyRequest, EncryptRequest,
-    KeySpec, KeyUsageType, ListKeysRequest, Operation, OriginType, ReplicateKeyRequest, SignRequest,
+    KeySpec, KeyUsageType, ListKeysRequest, Operation, OriginType, ReEncryptRequest, ReplicateKeyRequest, SignRequest,
     SigningAlgorithmSpec, UpdateKeyDescriptionRequest,
 };
 use kms_service::quota::{Class, Throttle};
@@ -14,7 +14,7 @@ use kms_service::{Caller, Exception, Quotas};
 use kms_soft::SoftBackend;
 
 use crate::access::{key_policy, with_policy};
-use crate::desk::{ACCOUNT, Desk, OTHER_ACCOUNT, THERE, account, refused, region, user};
+use crate::desk::{ACCOUNT, Desk, HERE, OTHER_ACCOUNT, THERE, account, refused, region, user};
 
 const ALL: &str = r#"{"Effect":"Allow","Action":"kms:*","Resource":"*"}"#;
 const TEXT: &str = "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.";
@@ -213,10 +213,9 @@ fn throttling_can_be_asked_for() {
     desk.key();
 }
 
-#[test]
-fn a_custom_key_store_has_a_quota_of_its_own_on_top() {
+/// A service, and a request for a key in its custom key store.
+fn with_custom_key_store(quotas: Quotas) -> (Desk, CreateKeyRequest) {
     const CLUSTER: &str = "cluster-234567abcde";
-    let quotas = Quotas::unlimited().with(Class::Symmetric, 10.0).with(Class::CustomKeyStore, 3.0);
     let hsm = Arc::new(SoftBackend::new(SystemRandom));
     let desk = Desk::with(|builder| builder.quotas(quotas).cluster(CLUSTER, hsm, Duration::from_secs(60)));
     let create: CreateCustomKeyStoreRequest = serde_json::from_value(serde_json::json!({
@@ -231,9 +230,41 @@ fn a_custom_key_store_has_a_quota_of_its_own_on_top() {
         custom_key_store_id: Some(store),
         ..Default::default()
     };
+    (desk, request)
+}
+
+#[test]
+fn a_custom_key_store_has_a_quota_of_its_own_on_top() {
+    let quotas = Quotas::unlimited().with(Class::Symmetric, 10.0).with(Class::CustomKeyStore, 3.0);
+    let (desk, request) = with_custom_key_store(quotas);
     let (inside, outside) = (desk.create(request).key_id, desk.key());
     let encrypt = |key: &str| desk.encrypt(key, b"x").map(drop);
     assert_eq!(passed(5, || encrypt(&inside)), 3);
     // Those that the store throttled were counted for the account before.
     assert_eq!(passed(10, || encrypt(&outside)), 5);
+}
+
+/// It is the store's, whoever asks, and for what its HSM does.
+#[test]
+fn the_quota_of_a_custom_key_store_is_shared_by_all_who_use_it() {
+    let (desk, request) = with_custom_key_store(Quotas::unlimited().with(Class::CustomKeyStore, 4.0));
+    let policy = key_policy(&format!(
+        r#"{{"Effect":"Allow","Principal":{{"AWS":"{OTHER_ACCOUNT}"}},"Action":"kms:*","Resource":"*"}}"#
+    ));
+    let key = desk.create(CreateKeyRequest { policy: Some(policy), ..request }).arn;
+    assert_eq!(passed(10, || desk.ask(describe(&key)).map(drop)), 10, "the HSM has no part in that");
+    let stranger = Caller::root(account(OTHER_ACCOUNT), region(HERE));
+    assert_eq!(passed(3, || desk.encrypt_as(&stranger, &key, b"x").map(drop)), 3);
+    assert_eq!(passed(3, || desk.encrypt(&key, b"x").map(drop)), 1);
+    desk.clock.advance(Duration::from_secs(1));
+    // Decrypts and encrypts.
+    let sealed = desk.encrypt(&key, b"x").unwrap().ciphertext_blob;
+    let again = || {
+        desk.ask(ReEncryptRequest {
+            ciphertext_blob: Some(sealed.clone()),
+            destination_key_id: key.as_str().into(),
+            ..Default::default()
+        })
+    };
+    assert_eq!(passed(3, || again().map(drop)), 1);
 }

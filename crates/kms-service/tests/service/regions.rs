@@ -4,7 +4,7 @@ use kms_service::api::*;
 use kms_service::time::DAY;
 use kms_service::{Exception, KmsError};
 
-use crate::desk::{ACCOUNT, Desk, HERE, THERE, refused, region};
+use crate::desk::{ACCOUNT, Desk, HERE, THERE, refused, region, user};
 use crate::kinds::multi_region;
 
 fn primary(desk: &Desk) -> KeyMetadata {
@@ -212,4 +212,66 @@ fn a_signature_verifies_in_the_other_region() {
         ..Default::default()
     };
     assert!(desk.ask_in(THERE, verify).unwrap().signature_valid);
+}
+
+/// The right to move the primary is needed on both keys, whose policies are not the same.
+#[test]
+fn the_primary_moves_only_where_the_replicas_policy_lets_it() {
+    let desk = Desk::new();
+    let id = primary(&desk).key_id;
+    let mover = format!("arn:aws:iam::{ACCOUNT}:user/mover");
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let policy = |action: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[
+            {{"Effect":"Allow","Principal":{{"AWS":"{root}"}},"Action":"kms:PutKeyPolicy","Resource":"*"}},
+            {{"Effect":"Allow","Principal":{{"AWS":"{mover}"}},"Action":"{action}","Resource":"*"}}]}}"#
+        )
+    };
+    replicate(&desk, &id, THERE).unwrap();
+    let put = |there: &str, action: &str| {
+        let policy = policy(action).as_str().into();
+        desk.ask_in(there, PutKeyPolicyRequest { key_id: id.as_str().into(), policy, ..Default::default() }).unwrap();
+    };
+    let mover = kms_service::Caller::new(mover.parse().unwrap(), region(HERE));
+    let to_there = UpdatePrimaryRegionRequest { key_id: id.as_str().into(), primary_region: THERE.into() };
+    put(HERE, "kms:UpdatePrimaryRegion");
+    put(THERE, "kms:DescribeKey");
+    refused(desk.service.call(&mover, &to_there), Exception::AccessDenied, &format!(":{THERE}:"));
+    put(THERE, "kms:UpdatePrimaryRegion");
+    desk.service.call(&mover, &to_there).unwrap();
+}
+
+/// Making a replica is making a key, in the region where it will be.
+#[test]
+fn who_may_make_keys_elsewhere_only_makes_no_replica_here() {
+    let desk = Desk::new();
+    let id = primary(&desk).key_id;
+    let may = |condition: &str| {
+        let statements = format!(
+            r#"{{"Effect":"Allow","Action":"kms:ReplicateKey","Resource":"*"}},
+            {{"Effect":"Allow","Action":["kms:CreateKey","kms:TagResource"],"Resource":"*","Condition":{condition}}}"#
+        );
+        let request = ReplicateKeyRequest {
+            key_id: id.as_str().into(),
+            replica_region: THERE.into(),
+            tags: vec![Tag::new("a", "b")],
+            ..Default::default()
+        };
+        desk.service.call(&user(ACCOUNT, "maker", &statements), &request)
+    };
+    let wrong = [
+        format!(r#"{{"StringEquals":{{"aws:RequestedRegion":"{HERE}"}}}}"#),
+        r#"{"StringEquals":{"kms:KeySpec":"RSA_2048"}}"#.to_owned(),
+        r#"{"StringEquals":{"kms:KeyOrigin":"EXTERNAL"}}"#.to_owned(),
+        r#"{"Bool":{"kms:MultiRegion":"false"}}"#.to_owned(),
+    ];
+    for condition in &wrong {
+        refused(may(condition), Exception::AccessDenied, "kms:CreateKey");
+    }
+    let right = format!(
+        r#"{{"StringEquals":{{"aws:RequestedRegion":"{THERE}","kms:KeySpec":"SYMMETRIC_DEFAULT",
+        "kms:KeyUsage":"ENCRYPT_DECRYPT","kms:KeyOrigin":"AWS_KMS"}},"Bool":{{"kms:MultiRegion":"true"}}}}"#
+    );
+    may(&right).unwrap();
 }
