@@ -221,9 +221,10 @@ impl Check<'_> {
                 return Ok(());
             };
             if let Some(retiring) = &grant.retiring {
+                // In the list of their account; the first stores have it in that of the key's.
                 let account = grants::account_of(retiring).unwrap_or(known.account);
-                let entry = place::retirable(account, &name.0, retiring, name.1, &grant.id);
-                if check.store.engine().get(&[&entry])? == [None] {
+                let entry = |account| place::retirable(account, &name.0, retiring, name.1, &grant.id);
+                if check.store.engine().get(&[&entry(account), &entry(known.account)])? == [None, None] {
                     check.flaw(at, "the grant is not in the list of whoever may retire it");
                 }
             }

@@ -16,6 +16,7 @@ mod pages;
 mod policies;
 mod random;
 mod regions;
+pub(crate) mod room;
 pub(crate) mod rotation;
 mod signatures;
 mod tags;

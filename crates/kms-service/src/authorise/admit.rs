@@ -8,6 +8,7 @@ use std::sync::Arc;
 use kms_core::{Algorithm, Call, Error, Key, KeyUsage};
 
 use crate::edit::Edit;
+use crate::ops::room;
 use crate::quota::Class;
 use crate::record::KeyRecord;
 use crate::snapshot::Snapshot;
@@ -92,7 +93,9 @@ impl<'a> Admitted<'a> {
             let found = found.filter(|found| found.record.account == read.account).ok_or_else(gone)?;
             let (mut key, version) = (found.record, found.version);
             state::check(step.operation, &key, self.snapshot().connected, step.now)?;
+            let before = room::taken(&key);
             let done = work(&mut key, edit)?;
+            room::still_fits(&key, before)?;
             edit.put_key(&mut key, version)?;
             Ok(done)
         })

@@ -166,9 +166,10 @@ pub(crate) fn destroy_remains(service: &Inner, place: &[u8]) -> Result<(), KmsEr
     if other_regions(service, &gone)? {
         return Ok(());
     }
-    for generation in &gone.generations {
-        home.destroy(MaterialId { key: gone.id.id(), generation: generation.number })?;
-    }
+    // With the one that a rotation which did not come to its end may have made.
+    let numbers = gone.generations.iter().map(|one| one.number);
+    let next = numbers.clone().max().map_or(0, |last| last.saturating_add(1));
+    numbers.chain([next]).try_for_each(|generation| home.destroy(MaterialId { key: gone.id.id(), generation }))?;
     Ok(())
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Sealed;
 use super::keys::{metadata, tags};
 use super::policies::{check_new_policy, default_policy};
+use super::{Sealed, room};
 use crate::api::{
     self, KeyMaterialState, KeyState, Operation, OriginType, ReplicateKeyRequest, ReplicateKeyResponse, Tag,
     UpdatePrimaryRegionRequest,
 };
+use crate::edit::Edit;
 use crate::facts::{Fact, Facts, NewKeyFacts};
 use crate::name::Resource;
 use crate::quota::Class;
@@ -91,6 +92,7 @@ impl Sealed for ReplicateKeyRequest {
                 regions.replicas.insert(region.to_string());
             }
             let replica = replica_of(key);
+            have_room(edit, key, &replica)?;
             edit.add_key(&replica)?;
             edit.count(account, &region, |counts| {
                 if counts.keys >= most {
@@ -112,6 +114,23 @@ impl Sealed for ReplicateKeyRequest {
             replica_key_metadata: metadata(&creating, true, None, step.now)?,
         })
     }
+}
+
+/// That all regions of a key, of which there is one more, still fit into a transaction.
+///
+/// # Errors
+/// `LimitExceededException`; the store's faults.
+fn have_room(edit: &Edit<'_>, key: &KeyRecord, replica: &KeyRecord) -> Result<(), KmsError> {
+    let Some(regions) = &key.multi_region else { return Ok(()) };
+    let replicas = regions.replicas.len();
+    room::fits(key, replicas, 0)?;
+    room::fits(replica, replicas, 0)?;
+    for region in regions.replicas.iter().filter_map(|region| region.parse::<Region>().ok()) {
+        if let Some(other) = edit.key(&region, key.id.id())? {
+            room::fits(&other.record, replicas, 0)?;
+        }
+    }
+    Ok(())
 }
 
 /// A generation as a new replica has it: imported material is imported once more there.

@@ -275,3 +275,45 @@ fn who_may_make_keys_elsewhere_only_makes_no_replica_here() {
     );
     may(&right).unwrap();
 }
+
+/// As many as one transaction can change, with policies as long as they may be.
+#[test]
+fn a_key_has_sixteen_replicas_and_is_changed_in_all_of_them() {
+    let names: Vec<String> = (1..=17).map(|number| format!("xx-test-{number}")).collect();
+    let desk = Desk::with(|builder| builder.regions(names.iter().map(|name| region(name))));
+    let id = primary(&desk).key_id;
+    let policy = desk.ask(GetKeyPolicyRequest { key_id: id.as_str().into(), ..Default::default() }).unwrap().policy;
+    let padded = |with: &str| policy.clone() + &with.repeat(32_768 - policy.len());
+    let put = |there: &str, policy: &str| {
+        desk.ask_in(
+            there,
+            PutKeyPolicyRequest { key_id: id.as_str().into(), policy: policy.into(), ..Default::default() },
+        )
+    };
+    put(HERE, &padded(" ")).unwrap();
+    for name in &names[..16] {
+        let request = ReplicateKeyRequest {
+            key_id: id.as_str().into(),
+            replica_region: name.as_str().into(),
+            policy: Some(padded(" ")),
+            ..Default::default()
+        };
+        desk.ask(request).unwrap();
+    }
+    refused(replicate(&desk, &id, &names[16]), Exception::LimitExceeded, "has 16 replicas");
+    // A line feed takes two bytes in a record.
+    refused(put(&names[3], &padded("\n")), Exception::LimitExceeded, "with 16 replicas");
+    desk.ask(RotateKeyOnDemandRequest { key_id: id.as_str().into() }).unwrap();
+    desk.ask(EnableKeyRotationRequest { key_id: id.as_str().into(), rotation_period_in_days: None }).unwrap();
+    let to = |there: &str| UpdatePrimaryRegionRequest { key_id: id.as_str().into(), primary_region: there.into() };
+    desk.ask(to(&names[7])).unwrap();
+    desk.ask_in(&names[7], to(HERE)).unwrap();
+    desk.ask_in(&names[0], schedule(&id)).unwrap();
+    for _ in 0..2 {
+        desk.clock.advance(DAY * 7);
+        desk.service.run_due().unwrap();
+    }
+    refused(desk.ask_in(&names[0], describe(&id)), Exception::NotFound, "does not exist");
+    replicate(&desk, &id, &names[16]).unwrap();
+    assert_eq!(desk.service.store().check().unwrap().flaws, []);
+}
