@@ -194,6 +194,17 @@ impl Drop for Sqlite {
             let _ended = thread.join();
         }
         self.shared.feed.close();
+        // The last connection that is closed empties the log; of two that are closed at once, each takes the other for
+        // one that stays. What was deleted would remain in the file until the next checkpoint.
+        let log = place::companions(&self.shared.path).iter().any(|log| log.metadata().is_ok_and(|log| log.len() > 0));
+        let whole = self.shared.stopped.lock().is_none();
+        if log
+            && whole
+            && let Ok(connection) = file::open(&self.shared.path)
+        {
+            // Whoever opens the store next does it otherwise.
+            let _left_to_the_next = checkpoint::all(&connection);
+        }
     }
 }
 
