@@ -7,7 +7,7 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use kms_core::KeySpec;
@@ -35,6 +35,10 @@ pub enum Class {
     CustomKeyStore,
     /// `GenerateDataKeyPair` and `GenerateDataKeyPairWithoutPlaintext` for key pairs of a spec.
     DataKeyPair(KeySpec),
+    /// Requests that no other class counts, since they were refused before: for keys that do not exist, or which the
+    /// caller may not use. AWS documents no quota for them; the default, ten times that of [`Symmetric`](Self::Symmetric),
+    /// is out of reach of all but programs that have gone wrong.
+    Refused,
     /// Any other operation, by itself.
     Operation(Operation),
 }
@@ -58,6 +62,7 @@ impl Class {
         use Operation as O;
         match self {
             Self::Symmetric => 50_000.0,
+            Self::Refused => 500_000.0,
             Self::Rsa => 500.0,
             Self::Ecc => 300.0,
             Self::CustomKeyStore => 1_800.0,
@@ -141,6 +146,11 @@ impl Bucket {
         Self { full_at: AtomicU64::new(0), interval, depth: interval.max(1_000_000_000) }
     }
 
+    /// Whether a request's worth is not there.
+    fn is_used_up(&self, now: u64) -> bool {
+        self.full_at.load(Ordering::Relaxed).max(now).saturating_add(self.interval) - now > self.depth
+    }
+
     /// Takes a request's worth, if it is there.
     fn take(&self, now: u64) -> bool {
         let mut full_at = self.full_at.load(Ordering::Relaxed);
@@ -168,12 +178,20 @@ pub(crate) struct Admission {
     /// Grows by a bucket at the first request of its kind, and is only read afterwards.
     buckets: ArcSwap<Buckets>,
     growing: Mutex<()>,
+    /// Whether anybody was ever refused too often: nobody else pays for the look at the count.
+    refused_too_often: AtomicBool,
     forced: Forced,
 }
 
 impl Admission {
     pub(crate) fn new(quotas: Quotas) -> Self {
-        Self { quotas, buckets: ArcSwap::default(), growing: Mutex::new(()), forced: Forced::default() }
+        Self {
+            quotas,
+            buckets: ArcSwap::default(),
+            growing: Mutex::new(()),
+            refused_too_often: AtomicBool::new(false),
+            forced: Forced::default(),
+        }
     }
 
     pub(crate) const fn forced(&self) -> &Forced {
@@ -199,6 +217,37 @@ impl Admission {
             None => self.grow(name),
         };
         if bucket.is_none_or(|bucket| bucket.take(now)) { Ok(()) } else { Err(throttled()) }
+    }
+
+    /// Counts a request that was refused before it was counted otherwise.
+    ///
+    /// # Errors
+    /// `ThrottlingException` if there were too many: what the request was refused for is not told then.
+    pub(crate) fn count_refused(&self, account: AccountId, region: &Region, now: Duration) -> Result<(), KmsError> {
+        let counted = self.count(account, region, Class::Refused, None, now);
+        if counted.is_err() {
+            self.refused_too_often.store(true, Ordering::Relaxed);
+        }
+        counted
+    }
+
+    /// That not too many requests of the account were refused. Counts nothing.
+    ///
+    /// # Errors
+    /// `ThrottlingException` if there were too many: nothing is read or decided for more of them.
+    pub(crate) fn check_refused(
+        &self,
+        account: AccountId,
+        region: &Region,
+        running: impl FnOnce() -> Duration,
+    ) -> Result<(), KmsError> {
+        if !self.refused_too_often.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let now = u64::try_from(running().as_nanos()).unwrap_or(u64::MAX / 2);
+        let buckets = self.buckets.load();
+        let bucket = buckets.get(&(account, region.clone(), Class::Refused, None)).and_then(Option::as_ref);
+        if bucket.is_some_and(|bucket| bucket.is_used_up(now)) { Err(throttled()) } else { Ok(()) }
     }
 
     fn grow(&self, name: BucketName) -> Option<Arc<Bucket>> {

@@ -340,7 +340,8 @@ pub(crate) fn attempt<R: Perform>(step: &Step<'_>, request: &R) -> Result<R::Res
     if !step.service.regions.contains(&step.caller.region) {
         return Err(KmsError::validation(format!("The region {} is not served here.", step.caller.region)));
     }
-    request.perform(step)
+    step.check_refused()?;
+    request.perform(step).or_else(|refusal| step.count_refused(&refusal).and(Err(refusal)))
 }
 
 impl Inner {

@@ -1,6 +1,6 @@
 //! A request on its way through the service.
 
-use std::cell::{OnceCell, Ref, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::sync::Arc;
 
 use kms_core::KeyId;
@@ -26,6 +26,8 @@ pub(crate) struct Step<'a> {
     /// The keys that the request is about, for the trail.
     seen: RefCell<Vec<Arc<Snapshot>>>,
     event_id: OnceCell<KeyId>,
+    /// Whether the request was counted against a quota.
+    is_counted: Cell<bool>,
     /// Where explanations are noted, if the request is only looked at: nothing is done then.
     noted: Option<RefCell<Vec<Explanation>>>,
 }
@@ -58,6 +60,7 @@ impl<'a> Step<'a> {
             now: service.clock.now(),
             seen: RefCell::default(),
             event_id: OnceCell::new(),
+            is_counted: Cell::new(false),
             noted: None,
         }
     }
@@ -216,6 +219,7 @@ impl<'a> Step<'a> {
         if self.noted.is_some() {
             return Err(KmsError::new(Exception::DryRunOperation));
         }
+        self.is_counted.set(true);
         let (admission, running) = (&self.service.admission, self.service.clock.running());
         let principal = &self.caller.principal;
         admission.forced().check(principal, key.map(|key| &*key.arn_text), self.operation)?;
@@ -225,6 +229,31 @@ impl<'a> Step<'a> {
             Some(key) if !matches!(class, Class::Operation(_)) => self.count_in_store(key),
             _ => Ok(()),
         }
+    }
+
+    /// That not too many of the account's requests were refused before.
+    ///
+    /// # Errors
+    /// `ThrottlingException`.
+    pub(crate) fn check_refused(&self) -> Result<(), KmsError> {
+        if self.noted.is_some() {
+            return Ok(());
+        }
+        let running = || self.service.clock.running();
+        self.service.admission.check_refused(self.caller.account(), &self.caller.region, running)
+    }
+
+    /// Counts the request if it was refused before it was counted.
+    ///
+    /// # Errors
+    /// `ThrottlingException`, in the place of the refusal.
+    pub(crate) fn count_refused(&self, refusal: &KmsError) -> Result<(), KmsError> {
+        let is_refused = matches!(refusal.exception(), Exception::AccessDenied | Exception::NotFound);
+        if !is_refused || self.is_counted.get() || self.noted.is_some() {
+            return Ok(());
+        }
+        let running = self.service.clock.running();
+        self.service.admission.count_refused(self.caller.account(), &self.caller.region, running)
     }
 
     /// Counts a cryptographic operation against the quota of the custom key store that the key is in, whoever asks.

@@ -268,3 +268,29 @@ fn the_quota_of_a_custom_key_store_is_shared_by_all_who_use_it() {
     };
     assert_eq!(passed(3, || again().map(drop)), 1);
 }
+
+/// What is refused before any other quota counts it has one as well: nobody can ask for ever what there is.
+#[test]
+fn refusals_are_counted() {
+    let desk = with(Quotas::unlimited().with(Class::Refused, 3.0));
+    let key = desk.key();
+    let outcomes = |caller: &Caller, key: &str, calls: usize| {
+        (0..calls).map(|_| desk.service.call(caller, &describe(key)).err().map(|error| error.exception())).collect()
+    };
+    let (all, nothing) =
+        (user(ACCOUNT, "all", ALL), user(ACCOUNT, "none", r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#));
+    let not_there = "00000000-0000-4000-8000-000000000000";
+    let first: Vec<_> = outcomes(&all, not_there, 2);
+    assert_eq!(first, [Some(Exception::NotFound); 2]);
+    let then: Vec<_> = outcomes(&nothing, &key, 3);
+    assert_eq!(then, [Some(Exception::AccessDenied), Some(Exception::Throttling), Some(Exception::Throttling)]);
+    // The whole account waits, and no other.
+    let waits: Vec<_> = outcomes(&all, &key, 1);
+    assert_eq!(waits, [Some(Exception::Throttling)]);
+    let stranger = Caller::root(account(OTHER_ACCOUNT), region(HERE));
+    let other: Vec<_> = outcomes(&stranger, not_there, 1);
+    assert_eq!(other, [Some(Exception::NotFound)]);
+    desk.clock.advance(Duration::from_secs(1));
+    let goes_on: Vec<_> = outcomes(&all, &key, 9);
+    assert_eq!(goes_on, [None; 9]);
+}
