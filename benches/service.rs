@@ -9,6 +9,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::std_instead_of_alloc,
     reason = "a benchmark with an operating system under it stops at the first surprise"
 )]
 
@@ -204,7 +205,7 @@ fn fill(path: &Path, root: &Key, keys: u64) -> Vec<(u64, KeyId)> {
             let makers: Vec<_> = [accounts, accounts + 1].map(|account| scope.spawn(move || make(account))).into();
             makers.into_iter().flat_map(|maker| maker.join().unwrap()).collect::<Vec<_>>()
         }));
-        copy(&*slice, &*store, &header.0);
+        copy(&slice, &store, &header.0);
     }
     ids
 }
