@@ -104,4 +104,13 @@ fn usage_is_counted_over_processes() {
     assert!(home.ok(&["usage"]).text().contains("customer managed"));
     assert!(home.json(&["usage", "--month", "2020-01"])["Keys"].as_array().unwrap().is_empty());
     assert_eq!(home.run(&["usage", "--month", "soon"]).status, 2);
+    // At the operator's own prices, and at none that cannot be one.
+    home.write("prices", r#"{"CustomerManaged": 0, "TenThousandRequests": 20000}"#);
+    let priced = home.json(&["usage", "--prices", "prices"]);
+    assert_eq!(priced["TotalMillionths"], 6_000_000, "{priced}");
+    for bad in [r#"{"Customer": 1}"#, r#"{"Default": -1}"#, r#"{"Default": "1"}"#, "[]"] {
+        home.write("prices", bad);
+        let run = home.run(&["usage", "--prices", "prices"]);
+        assert!(run.status == 2 && run.stderr.contains("not a table of prices"), "{}", run.stderr);
+    }
 }

@@ -1,9 +1,9 @@
 //! What keys cost: by the month, and by the request.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use kms_core::KeySpec;
+use kms_core::{Error, KeySpec};
 use serde::{Deserialize, Serialize};
 
 use super::{MONTHS, UsageRecord, month};
@@ -71,6 +71,39 @@ impl Default for Prices {
             ten_thousand_requests: 30_000,
             ten_thousand_asymmetric_requests: 150_000,
         }
+    }
+}
+
+impl Prices {
+    /// The table in a JSON object: `{"CustomerManaged": 1.0, "TenThousandRequests": 0.03}`. The names are those of the
+    /// members, in Pascal case; the amounts are in units of the currency, to the millionth. What is left out costs what
+    /// it does at AWS.
+    ///
+    /// # Errors
+    /// `InvalidInput` that names what is wrong: not an object of numbers, an unknown name, an amount below 0 or above
+    /// a million.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let bad = |what: String| Error::invalid_input(format!("not a table of prices: {what}"));
+        let table: BTreeMap<String, f64> = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+        let mut prices = Self::default();
+        for (name, amount) in table {
+            let price = match name.as_str() {
+                "CustomerManaged" => &mut prices.customer_managed,
+                "Imported" => &mut prices.imported,
+                "CustomKeyStore" => &mut prices.custom_key_store,
+                "Default" => &mut prices.default,
+                "Rotation" => &mut prices.rotation,
+                "TenThousandRequests" => &mut prices.ten_thousand_requests,
+                "TenThousandAsymmetricRequests" => &mut prices.ten_thousand_asymmetric_requests,
+                _ => return Err(bad(format!("there is no {name:?}"))),
+            };
+            if !(0.0..=1e6).contains(&amount) {
+                return Err(bad(format!("{name} is {amount}, not 0 to 1,000,000")));
+            }
+            // In range, so that nothing is cut off but what is below a millionth.
+            *price = format!("{:.0}", amount * 1e6).parse().map_err(|_| bad(name))?;
+        }
+        Ok(prices)
     }
 }
 
