@@ -59,10 +59,17 @@ fn region() -> Region {
 
 /// A user who may use keys by an identity policy, as the default key policy lets them.
 fn caller() -> Caller {
+    caller_of("app")
+}
+
+/// Threads that measure callers with a key each, so far.
+static SECONDS: AtomicU64 = AtomicU64::new(0);
+
+fn caller_of(user: &str) -> Caller {
     const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
         {"Effect":"Allow","Action":["kms:Encrypt","kms:Decrypt","kms:GenerateDataKey*","kms:CreateKey"],"Resource":"*"}]}"#;
     let policy = Policy::parse(PolicyKind::Identity, POLICY).unwrap();
-    let principal = "arn:aws:iam::111122223333:user/app".parse().unwrap();
+    let principal = format!("arn:aws:iam::111122223333:user/{user}").parse().unwrap();
     let mut caller = Caller::new(principal, region()).with_policies([Arc::new(policy)]);
     caller.source_ip = Some("10.1.2.3".parse().unwrap());
     caller.user_agent = Some("aws-sdk-rust/1.0".into());
@@ -178,12 +185,37 @@ fn main() {
             );
         }
         let slice = if measures { Duration::from_millis(200) } else { Duration::from_millis(1) };
+        // Two callers with a key each: what the threads still share is the service itself, and the account's quota.
+        let other_caller = caller_of("other");
+        let other_key = service.call(&caller, &CreateKeyRequest::default()).unwrap().key_metadata.key_id;
+        let other = EncryptRequest {
+            key_id: other_key.into(),
+            plaintext: Secret::copy_from(&payload).into(),
+            encryption_context: context.clone(),
+            ..Default::default()
+        };
+        let apart = || {
+            thread_local!(static SECOND: bool = SECONDS.fetch_add(1, Ordering::Relaxed) % 2 == 1);
+            if SECOND.with(|second| *second) {
+                drop(black_box(service.call(&other_caller, &other).unwrap()));
+            } else {
+                whole_encrypt();
+            }
+        };
         let ratios = (0..if measures { 9 } else { 1 }).map(|_| {
             let (one, two) = (rate(1, slice, &whole_encrypt), rate(2, slice, &whole_encrypt));
             let (bare_one, bare_two) = (rate(1, slice, &bare_encrypt), rate(2, slice, &bare_encrypt));
-            (two / one, bare_two / bare_one)
+            (two / one, rate(2, slice, &apart) / one, bare_two / bare_one)
         });
-        let (whole, bare): (Vec<f64>, Vec<f64>) = ratios.unzip();
-        println!("Encrypt {what}: two threads {:.2} times one, bare {:.2}", median(whole), median(bare));
+        let ratios: Vec<_> = ratios.collect();
+        let whole = ratios.iter().map(|(whole, ..)| *whole).collect();
+        let apart = ratios.iter().map(|(_, apart, _)| *apart).collect();
+        let bare = ratios.iter().map(|(.., bare)| *bare).collect();
+        println!(
+            "Encrypt {what}: two threads {:.2} times one, with a key and a caller each {:.2}, bare {:.2}",
+            median(whole),
+            median(apart),
+            median(bare)
+        );
     }
 }
