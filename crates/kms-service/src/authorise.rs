@@ -196,7 +196,7 @@ impl<'a> Step<'a> {
     }
 
     /// Whether the key is of another account than the caller.
-    fn is_stranger_to(&self, key: &KeyRecord) -> bool {
+    pub(crate) fn is_stranger_to(&self, key: &KeyRecord) -> bool {
         self.caller.principal.account_id().is_some_and(|account| account != key.account)
     }
 
@@ -244,7 +244,7 @@ pub(crate) const fn crosses_accounts(operation: crate::api::Operation) -> bool {
     )
 }
 
-const BY_RESOURCE: &str = "no resource-based policy allows";
+pub(crate) const BY_RESOURCE: &str = "no resource-based policy allows";
 
 /// Why, in AWS's words: which kind of policy, and no more.
 const fn because(denied: &Denied<'_>) -> &'static str {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kms_core::KeyId;
 
 use crate::api::Operation;
-use crate::authorise::crosses_accounts;
+use crate::authorise::{BY_RESOURCE, crosses_accounts};
 use crate::caller::Caller;
 use crate::explain::Explanation;
 use crate::name::Resource;
@@ -84,8 +84,7 @@ impl<'a> Step<'a> {
 
     /// Whether the key is of another account, and the operation does not go across accounts.
     pub(crate) fn is_foreign_to(&self, key: &Snapshot) -> bool {
-        let mine = self.caller.principal.account_id().is_none_or(|account| account == key.record.account);
-        !mine && !crosses_accounts(self.operation)
+        self.is_stranger_to(&key.record) && !crosses_accounts(self.operation)
     }
 
     /// The id of the request's record.
@@ -184,7 +183,7 @@ impl<'a> Step<'a> {
         if account == self.caller.account() {
             not_found(format!("Key '{arn}' does not exist"))
         } else {
-            self.denied(self.operation.as_str(), &arn.to_string(), "no resource-based policy allows")
+            self.denied(self.operation.as_str(), &arn.to_string(), BY_RESOURCE)
         }
     }
 
@@ -206,7 +205,7 @@ impl<'a> Step<'a> {
             Err(not_found(format!("Alias {arn} is not found.")))
         } else {
             // As of one that there is.
-            Err(self.denied(self.operation.as_str(), &arn.to_string(), "no resource-based policy allows"))
+            Err(self.denied(self.operation.as_str(), &arn.to_string(), BY_RESOURCE))
         }
     }
 
