@@ -1,6 +1,7 @@
 //! Two services on one store, and a store that does not answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -180,24 +181,37 @@ fn readers_beside_a_writer_are_never_further_behind_than_the_bound() {
         let request = DescribeKeyRequest { key_id: key.as_str().into(), ..Default::default() };
         desk.ask(request).unwrap().key_metadata.key_state.unwrap()
     };
+    let written = AtomicBool::new(false);
     thread::scope(|scope| {
         let readers: Vec<_> = (0..3)
             .map(|_| {
                 scope.spawn(|| {
                     let plaintext = kms_core::Secret::copy_from(b"x").into();
                     let request = EncryptRequest { key_id: key.as_str().into(), plaintext, ..Default::default() };
-                    (0..2000).filter(|_| there.service.call(&there.caller, &request).is_ok()).count()
+                    while !written.load(Ordering::SeqCst) {
+                        match there.service.call(&there.caller, &request) {
+                            Ok(_) => {}
+                            Err(error) => assert_eq!(error.exception(), Exception::Disabled),
+                        }
+                    }
+                    // Enabled for good before it was said to be.
+                    there.service.call(&there.caller, &request).unwrap();
                 })
             })
             .collect();
-        for _ in 0..200 {
-            disable(&here, &key);
-            assert_eq!(state(&there), KeyState::Disabled);
-            enable(&here, &key);
-            assert_eq!(state(&there), KeyState::Enabled);
-        }
-        let answered: usize = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
-        assert!(answered > 0);
+        let writes = || {
+            for _ in 0..200 {
+                disable(&here, &key);
+                assert_eq!(state(&there), KeyState::Disabled);
+                enable(&here, &key);
+                assert_eq!(state(&there), KeyState::Enabled);
+            }
+        };
+        // The readers end however the writer does.
+        let wrote = std::panic::catch_unwind(std::panic::AssertUnwindSafe(writes));
+        written.store(true, Ordering::SeqCst);
+        wrote.unwrap();
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
 }
 
