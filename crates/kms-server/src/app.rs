@@ -1,0 +1,1 @@
+//! Routes: which path is answered by what.

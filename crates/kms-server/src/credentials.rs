@@ -1,0 +1,1 @@
+//! Access keys, and the principals whose they are.

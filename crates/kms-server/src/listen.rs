@@ -1,0 +1,1 @@
+//! Sockets, TLS, limits, and a shutdown that finishes what it began.

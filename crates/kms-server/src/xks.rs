@@ -1,0 +1,1 @@
+//! The proxy API of AWS KMS external key stores, version 1.
