@@ -13,8 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kms_core::KeyId;
 use parking_lot::Mutex;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache as Kept;
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
+
+mod recent;
+
+pub(crate) use recent::Lent;
+use recent::Recent;
 
 use crate::snapshot::Snapshot;
 use crate::{AccountId, AliasName, KmsKeyId, Region};
@@ -51,8 +56,27 @@ impl Weighter<KeyName, Arc<Snapshot>> for ByGrants {
     }
 }
 
+/// Takes what is evicted out of its slot as well.
+#[derive(Clone)]
+struct WithSlots {
+    recent: Arc<Recent>,
+    hasher: RandomState,
+}
+
+impl Lifecycle<KeyName, Arc<Snapshot>> for WithSlots {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), (region, id): KeyName, key: Arc<Snapshot>) {
+        self.recent.take_back(slot_of(&self.hasher, &(&region, id)), &key);
+    }
+}
+
+type KeptKeys<L> = Kept<KeyName, Arc<Snapshot>, ByGrants, DefaultHashBuilder, L>;
+
 pub(crate) struct Cache {
-    keys: Kept<KeyName, Arc<Snapshot>, ByGrants>,
+    keys: KeptKeys<WithSlots>,
+    /// Some of the same keys.
+    recent: Arc<Recent>,
     aliases: Kept<AliasKey, KeptAlias>,
     epochs: Box<[AtomicU64]>,
     /// Held by whoever reads a key.
@@ -60,26 +84,39 @@ pub(crate) struct Cache {
     hasher: RandomState,
 }
 
+/// Which epoch and which slot something has.
+fn slot_of(hasher: &RandomState, name: &impl Hash) -> usize {
+    usize::try_from(hasher.hash_one(name) % EPOCHS as u64).unwrap_or(0)
+}
+
 impl Cache {
     /// A cache of what weighs as much as `keys` keys without grants, and of as many aliases.
     pub(crate) fn new(keys: usize) -> Self {
         let keys = keys.max(16);
-        let weighing = |most| Kept::with_weighter(keys, keys as u64, ByGrants { most });
+        let (recent, hasher) = (Arc::new(Recent::new(EPOCHS)), RandomState::new());
+        let weighing = |most| -> KeptKeys<WithSlots> {
+            let with_slots = WithSlots { recent: recent.clone(), hasher: hasher.clone() };
+            Kept::with(keys, keys as u64, ByGrants { most }, DefaultHashBuilder::default(), with_slots)
+        };
         // It is cut into parts, and its parts take what fills nine tenths of one.
         let most = weighing(1).shard_capacity() * 9 / 10;
         Self {
             keys: weighing(most.max(1)),
+            recent,
             aliases: Kept::new(keys),
             reading: (0..READERS).map(|_| Mutex::new(())).collect(),
             epochs: (0..EPOCHS).map(|_| AtomicU64::new(0)).collect(),
-            hasher: RandomState::new(),
+            hasher,
         }
     }
 
-    fn epoch_of(&self, name: &impl Hash) -> &AtomicU64 {
-        let slot = usize::try_from(self.hasher.hash_one(name) % EPOCHS as u64).unwrap_or(0);
+    fn epoch(&self, slot: usize) -> &AtomicU64 {
         // The number of a slot is below EPOCHS; the first stands in for what cannot be.
         self.epochs.get(slot).unwrap_or(&FALLBACK)
+    }
+
+    fn epoch_of(&self, name: &impl Hash) -> &AtomicU64 {
+        self.epoch(slot_of(&self.hasher, name))
     }
 
     /// The epoch that a key is to be read in.
@@ -92,9 +129,29 @@ impl Cache {
     }
 
     /// A key, if it was read and has not changed.
-    pub(crate) fn key(&self, name: &KeyName) -> Option<Arc<Snapshot>> {
-        let kept = self.keys.get(name)?;
-        (kept.epoch == self.key_epoch(name)).then_some(kept)
+    pub(crate) fn key(&self, region: &Region, id: KeyId) -> Option<Lent> {
+        // A tuple of references hashes as the name does.
+        let slot = slot_of(&self.hasher, &(region, id));
+        let is_turn = recent::is_turn();
+        let is_new = |key: &Snapshot| key.epoch == self.epoch(slot).load(Ordering::SeqCst);
+        if !is_turn
+            && let Some(lent) = self.recent.get(slot)
+            && lent.record.id.id() == id
+            && lent.record.region == *region
+            && is_new(&lent)
+        {
+            return Some(lent);
+        }
+        let name = (region.clone(), id);
+        let kept = self.keys.get(&name).filter(|key| is_new(key))?;
+        if is_turn {
+            self.recent.put(slot, kept.clone());
+            // As in `keep_key`; and it may have been evicted meanwhile.
+            if !is_new(&kept) || self.keys.peek(&name).is_none_or(|found| !Arc::ptr_eq(&found, &kept)) {
+                self.recent.take_back(slot, &kept);
+            }
+        }
+        Some(kept.into())
     }
 
     /// What is held by whoever reads the key, so that others wait for what they find.
@@ -124,10 +181,12 @@ impl Cache {
         }
     }
 
-    /// The key has changed: what was read of it serves no more. Answers what was kept.
-    pub(crate) fn key_changed(&self, name: &KeyName) -> Option<Arc<Snapshot>> {
-        self.epoch_of(name).fetch_add(1, Ordering::SeqCst);
-        self.keys.remove(name).map(|(_, kept)| kept)
+    /// The key has changed: what was read of it serves no more.
+    pub(crate) fn key_changed(&self, name: &KeyName) {
+        let slot = slot_of(&self.hasher, name);
+        self.epoch(slot).fetch_add(1, Ordering::SeqCst);
+        self.keys.remove(name);
+        self.recent.clear(slot);
     }
 
     pub(crate) fn alias_changed(&self, name: &AliasKey) {
@@ -137,10 +196,12 @@ impl Cache {
 
     /// Anything may have changed.
     pub(crate) fn clear(&self) {
-        for epoch in &self.epochs {
+        for (slot, epoch) in self.epochs.iter().enumerate() {
             epoch.fetch_add(1, Ordering::SeqCst);
+            self.recent.clear(slot);
         }
         self.keys.clear();
+        // What was brought back meanwhile is taken out again by whoever brought it.
         self.aliases.clear();
     }
 

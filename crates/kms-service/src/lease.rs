@@ -187,7 +187,7 @@ fn follow(
 fn forget(cache: &Cache, place: &[u8]) {
     match place.first() {
         Some(b'k' | b'g') => match place::key_parts(place) {
-            Some(name) => drop(cache.key_changed(&name)),
+            Some(name) => cache.key_changed(&name),
             None => cache.clear(),
         },
         Some(b'a') => match place::alias_parts(place) {

@@ -11,7 +11,7 @@ use crate::anchor;
 use crate::api::{KeyState, Operation, OriginType};
 use crate::audit::Log;
 use crate::backends::Home;
-use crate::cache::Cache;
+use crate::cache::{Cache, Lent};
 use crate::caller::Caller;
 use crate::jobs::Running;
 use crate::lease::Lease;
@@ -404,24 +404,24 @@ impl Inner {
     }
 
     /// A key of a region, whoever it belongs to.
-    pub(crate) fn key(&self, region: &Region, id: KeyId) -> Result<Option<Arc<Snapshot>>, KmsError> {
+    pub(crate) fn key(&self, region: &Region, id: KeyId) -> Result<Option<Lent>, KmsError> {
         self.lease.check(&self.store, &self.cache, &*self.clock)?;
-        let name = (region.clone(), id);
-        if let Some(kept) = self.cache.key(&name) {
+        if let Some(kept) = self.cache.key(region, id) {
             return Ok(Some(kept));
         }
+        let name = (region.clone(), id);
         // One reads, and the others wait for what is found: a key with many grants takes its time.
         let Some(_reading) = self.cache.reading(&name).try_lock_for(PATIENCE) else {
             return Err(KmsError::with(Exception::DependencyTimeout, "The key is being read: try again."));
         };
-        if let Some(kept) = self.cache.key(&name) {
+        if let Some(kept) = self.cache.key(region, id) {
             return Ok(Some(kept));
         }
         let epoch = self.cache.key_epoch(&name);
         let Some(read) = Snapshot::read(self, region, id, epoch)? else { return Ok(None) };
         let read = Arc::new(read);
         self.cache.keep_key(&name, read.clone());
-        Ok(Some(read))
+        Ok(Some(read.into()))
     }
 
     /// What an alias points to.

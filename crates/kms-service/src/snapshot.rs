@@ -2,10 +2,9 @@
 
 use core::ops::Bound;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kms_core::{Call, Error, ErrorKind, Key, KeyId, MaterialId};
-use parking_lot::RwLock;
 
 use crate::authorise::Ready;
 use crate::backends::Home;
@@ -13,8 +12,9 @@ use crate::policy::{Policy, PolicyKind};
 use crate::record::{GrantRecord, KeyRecord, Listed};
 use crate::sealed::SealedStore;
 use crate::service::Inner;
+use crate::step::Step;
 use crate::store::MAX_PAGE;
-use crate::usage::Uses;
+use crate::usage::{Count, Uses};
 use crate::{KmsError, Region, grants, place};
 
 /// How often a key that is being changed is read again.
@@ -35,11 +35,17 @@ pub(crate) struct Snapshot {
     pub(crate) connected: bool,
     /// The custom key store.
     pub(crate) custom_key_store: Option<Arc<str>>,
-    /// The generations that were used, opened.
-    opened: RwLock<BTreeMap<u32, Key>>,
-    pub(crate) uses: Arc<Uses>,
+    /// The generations, and those that were used opened.
+    generations: Box<[(u32, OnceLock<Opened>)]>,
+    uses: Arc<Uses>,
     /// Which [epoch](super::cache::Cache) it was read in.
     pub(crate) epoch: u64,
+}
+
+/// A generation of a key's material, opened.
+struct Opened {
+    key: Key,
+    count: Arc<Count>,
 }
 
 impl Snapshot {
@@ -83,7 +89,7 @@ impl Snapshot {
                 home,
                 connected,
                 custom_key_store: record.custom_key_store.as_deref().map(Arc::from),
-                opened: RwLock::default(),
+                generations: record.generations.iter().map(|one| (one.number, OnceLock::new())).collect(),
                 uses: service.ledger.of(&(region.clone(), id)),
                 record,
                 epoch,
@@ -111,13 +117,29 @@ impl Snapshot {
     /// One generation of the key's material, opened.
     ///
     /// `_ready` is proof that the caller may use the key, and that its state allows it.
-    pub(crate) fn material(&self, _ready: &Ready<'_>, generation: u32, call: &Call) -> Result<Key, Error> {
-        if let Some(key) = self.opened.read().get(&generation) {
-            return Ok(key.clone());
+    pub(crate) fn material(&self, _ready: &Ready<'_>, generation: u32, call: &Call) -> Result<&Key, Error> {
+        let slot = self
+            .generation(generation)
+            .ok_or_else(|| Error::with_detail(ErrorKind::Internal, "the key has no such generation"))?;
+        if let Some(opened) = slot.get() {
+            return Ok(&opened.key);
         }
         let key = self.home.open(MaterialId { key: self.record.id.id(), generation }, call)?;
-        self.opened.write().insert(generation, key.clone());
-        Ok(key)
+        // Of several that open it at once, the first one's stays.
+        Ok(&slot.get_or_init(|| Opened { key, count: self.uses.of(generation) }).key)
+    }
+
+    fn generation(&self, number: u32) -> Option<&OnceLock<Opened>> {
+        self.generations.iter().find(|(one, _)| *one == number).map(|(_, slot)| slot)
+    }
+
+    /// Counts a use of a generation, which has succeeded.
+    pub(crate) fn used(&self, generation: u32, step: &Step<'_>) {
+        match self.generation(generation).and_then(OnceLock::get) {
+            Some(opened) => opened.count.add(step.now),
+            None => self.uses.of(generation).add(step.now),
+        }
+        self.uses.note_last(step);
     }
 
     pub(crate) fn home(&self) -> &Arc<Home> {

@@ -7,6 +7,7 @@ use kms_core::KeyId;
 
 use crate::api::Operation;
 use crate::authorise::{BY_RESOURCE, crosses_accounts};
+use crate::cache::Lent;
 use crate::caller::Caller;
 use crate::explain::Explanation;
 use crate::name::Resource;
@@ -35,7 +36,7 @@ pub(crate) struct Step<'a> {
 /// A key that was found by its name.
 #[derive(Clone)]
 pub(crate) struct Found {
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) snapshot: Lent,
     /// The alias that it was found by.
     pub(crate) alias: Option<AliasName>,
     /// Whether a ciphertext or a token named it, and not the caller.
@@ -108,10 +109,14 @@ impl<'a> Step<'a> {
         self.seen.borrow()
     }
 
-    fn see(&self, snapshot: &Arc<Snapshot>) {
+    fn see(&self, snapshot: &Lent) {
+        // For the trail alone.
+        if self.service.audit.is_none() {
+            return;
+        }
         let mut seen = self.seen.borrow_mut();
         if !seen.iter().any(|known| known.arn_text == snapshot.arn_text) {
-            seen.push(snapshot.clone());
+            seen.push(snapshot.to_arc());
         }
     }
 
@@ -173,7 +178,7 @@ impl<'a> Step<'a> {
         Ok(self.service.key(region, id)?.map(|found| self.found(found, None)))
     }
 
-    fn found(&self, snapshot: Arc<Snapshot>, alias: Option<AliasName>) -> Found {
+    fn found(&self, snapshot: Lent, alias: Option<AliasName>) -> Found {
         self.see(&snapshot);
         Found { snapshot, alias, by_ciphertext: false }
     }

@@ -1,5 +1,6 @@
 //! The record of a call: CloudTrail's, made before the answer leaves.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -20,11 +21,15 @@ const INTERNAL: &str = "kms.amazonaws.com";
 /// What CloudTrail calls a service that acts of its own accord.
 const OWN: &str = "AWS Internal";
 
+/// How many ids a thread takes at a time.
+const IDS: u64 = 1024;
+
 /// A fresh id of a record: a UUID (RFC 9562, version 8) of this process's own, counted, since asking the system for
 /// randomness takes longer than all the rest.
 pub(crate) fn event_id() -> KeyId {
     static PROCESS: OnceLock<[u8; 8]> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    thread_local!(static NEXT: Cell<u64> = const { Cell::new(0) });
     let process = PROCESS.get_or_init(|| {
         let mut bytes = [0; 8];
         // Without randomness nothing else works here; an id that is not unique does no harm.
@@ -32,7 +37,15 @@ pub(crate) fn event_id() -> KeyId {
         bytes[6] = (bytes[6] & 0x0f) | 0x80;
         bytes
     });
-    let count = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let count = NEXT.with(|next| {
+        let mut count = next.get();
+        if count % IDS == 0 {
+            count = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_mul(IDS);
+        }
+        next.set(count.wrapping_add(1));
+        count
+    });
+    let count = count.to_be_bytes();
     let mut id = [0; 16];
     let (head, tail) = id.split_at_mut(8);
     head.copy_from_slice(process);

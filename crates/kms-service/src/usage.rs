@@ -35,7 +35,9 @@ pub(crate) struct Ledger {
 /// The uses of one key since they were last kept.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
-    by_generation: RwLock<BTreeMap<u32, Count>>,
+    by_generation: RwLock<BTreeMap<u32, Arc<Count>>>,
+    /// The millisecond and the operation that `last` is of.
+    mark: AtomicU64,
     last: Mutex<Option<Latest>>,
 }
 
@@ -50,15 +52,18 @@ struct Latest {
 
 /// The uses of one generation since they were last kept, and when the last was, in milliseconds since 1970.
 #[derive(Debug, Default)]
-struct Count {
+pub(crate) struct Count {
     uses: AtomicU64,
     last: AtomicU64,
 }
 
 impl Count {
-    fn add(&self, now: Timestamp) {
+    pub(crate) fn add(&self, now: Timestamp) {
         self.uses.fetch_add(1, Ordering::Relaxed);
-        self.last.fetch_max(now.as_millis(), Ordering::Relaxed);
+        // What is not written is not taken from the other cores.
+        if self.last.load(Ordering::Relaxed) < now.as_millis() {
+            self.last.fetch_max(now.as_millis(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -92,21 +97,31 @@ pub(crate) struct UsageRecord {
 }
 
 impl Uses {
-    /// Counts a use.
-    pub(crate) fn count(&self, generation: u32, step: &Step<'_>) {
-        let counted = self.by_generation.read().get(&generation).map(|count| count.add(step.now));
-        if counted.is_none() {
-            self.by_generation.write().entry(generation).or_default().add(step.now);
+    /// The count of a generation.
+    pub(crate) fn of(&self, generation: u32) -> Arc<Count> {
+        if let Some(count) = self.by_generation.read().get(&generation) {
+            return count.clone();
         }
-        if is_tracked(step.operation) {
-            // Of two uses at once, either is the last.
-            if let Some(mut last) = self.last.try_lock() {
-                let (operation, time, event) = (step.operation, step.now, step.event_id());
-                // The room for the request's id serves again.
-                let mut request = last.take().and_then(|before| before.request);
-                request.clone_from(&step.caller.request_id);
-                *last = Some(Latest { operation, time, event, request });
-            }
+        self.by_generation.write().entry(generation).or_default().clone()
+    }
+
+    /// Notes a use as the last one. Of those in the same millisecond by the same operation, the first.
+    pub(crate) fn note_last(&self, step: &Step<'_>) {
+        if !is_tracked(step.operation) {
+            return;
+        }
+        let mark = step.now.as_millis().wrapping_mul(256) | u64::from(step.operation as u8);
+        if self.mark.load(Ordering::Relaxed) == mark {
+            return;
+        }
+        // Of two uses at once, either is the last.
+        if let Some(mut last) = self.last.try_lock() {
+            let (operation, time, event) = (step.operation, step.now, step.event_id());
+            // The room for the request's id serves again.
+            let mut request = last.take().and_then(|before| before.request);
+            request.clone_from(&step.caller.request_id);
+            *last = Some(Latest { operation, time, event, request });
+            self.mark.store(mark, Ordering::Relaxed);
         }
     }
 

@@ -58,7 +58,7 @@ impl<'a> Authorized<'a> {
 }
 
 impl<'a> Admitted<'a> {
-    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.0.found.snapshot
     }
 
@@ -116,7 +116,7 @@ impl<'a> Ready<'a> {
         self.0.record()
     }
 
-    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> &Snapshot {
         self.0.snapshot()
     }
 
@@ -160,13 +160,13 @@ impl<'a> Ready<'a> {
     ///
     /// # Errors
     /// What the backend says.
-    pub(crate) fn key(&self, generation: u32) -> Result<Key, Error> {
+    pub(crate) fn key(&self, generation: u32) -> Result<&Key, Error> {
         self.snapshot().material(self, generation, &self.call())
     }
 
     /// Counts a use of a generation, which has succeeded.
     pub(crate) fn used(&self, generation: u32) {
-        self.snapshot().uses.count(generation, self.0.0.step);
+        self.snapshot().used(generation, self.0.0.step);
     }
 
     /// What travels with calls to the backend.
