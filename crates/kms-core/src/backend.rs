@@ -191,6 +191,11 @@ pub trait Backend: Send + Sync {
     /// Transport faults.
     fn destroy(&self, at: &Locator, call: &Call) -> Result<(), Error>;
 
+    /// Whether its keys are in the memory of this process, and so answer without waiting for a device or a network.
+    fn is_in_process(&self) -> bool {
+        false
+    }
+
     /// Whether the backend answers.
     ///
     /// # Errors

@@ -3,6 +3,11 @@
 //!
 //! Both sides run in turn, so that what else runs on the machine falls on both. Prints medians, in nanoseconds a call,
 //! allocations a call, and how much faster two threads are than one.
+//!
+//! Whoever waits for a record waits for another thread to be woken, which takes many times what the work itself takes, and
+//! no processor's time. So the work with an audit record is also measured as a server does it, with calls submitted during
+//! one sync of the log and waited for until the next one: in processor time of all threads, in which the records are built,
+//! chained and written.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark stops at the first surprise")]
 #![expect(clippy::std_instead_of_alloc, clippy::std_instead_of_core, reason = "never built without std")]
@@ -21,12 +26,27 @@ use kms_service::audit::{Disk, Log, Options};
 use kms_service::{Caller, Policy, PolicyKind, Quotas, Region, SealedStore, Service, ServiceBuilder};
 use kms_soft::{SealedBackend, SoftBackend};
 use kms_store::Memory;
+use parking_lot::{Condvar, Mutex};
 
-/// The disk of the machine, but for waiting until it has what it was given.
-struct NoSync;
+/// The disk of the machine, but for waiting until it has what it was given: a sync takes no time, or as long as it is held
+/// up.
+#[derive(Default)]
+struct NoSync {
+    held: Mutex<bool>,
+    released: Condvar,
+}
+
+impl NoSync {
+    fn hold(&self, held: bool) {
+        *self.held.lock() = held;
+        self.released.notify_all();
+    }
+}
 
 impl Disk for NoSync {
     fn sync(&self, _: &Path, _: &File) -> io::Result<()> {
+        let mut held = self.held.lock();
+        self.released.wait_while(&mut held, |held| *held);
         Ok(())
     }
 }
@@ -87,6 +107,17 @@ fn time(calls: u32, work: &mut dyn FnMut()) -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(calls)
 }
 
+/// Nanoseconds of processor time that something takes, of all threads of this process.
+fn processor_time(work: &mut dyn FnMut()) -> f64 {
+    let used = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    };
+    let start = used();
+    work();
+    used() - start
+}
+
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
@@ -121,10 +152,13 @@ fn rate(threads: usize, time: Duration, work: Work<'_>) -> f64 {
 fn main() {
     // `cargo bench` says so; without, this only has to run.
     let measures = std::env::args().any(|argument| argument == "--bench");
-    let (rounds, calls) = if measures { (41, 2000) } else { (1, 20) };
+    /// Calls that share a sync.
+    const FEW: u32 = 100;
+    const MORE: u32 = 500;
+    let (rounds, calls) = if measures { (41, 2000) } else { (1, 250) };
 
-    let directory = tempfile::tempdir().unwrap();
-    let log = Log::open(directory.path(), Options::new("bench").with_disk(Arc::new(NoSync))).unwrap();
+    let (directory, disk) = (tempfile::tempdir().unwrap(), Arc::new(NoSync::default()));
+    let log = Log::open(directory.path(), Options::new("bench").with_disk(disk.clone())).unwrap();
     let log = Arc::new(log);
     // What it takes to hand a record to the log's thread and to wait for it, which is none of the way's own.
     let record = vec![b'x'; 1024];
@@ -184,6 +218,27 @@ fn main() {
                 of_whole - of_bare
             );
         }
+        // A sync and its two wake-ups cost the same for any number of calls: the difference is what the calls cost.
+        let times = (0..rounds * 4).map(|_| {
+            let batch = |calls: u32| {
+                processor_time(&mut || {
+                    disk.hold(true);
+                    let submitted: Vec<_> = (0..calls).map(|_| service.submit(&caller, &encrypt)).collect();
+                    disk.hold(false);
+                    submitted.into_iter().for_each(|call| drop(black_box(call.wait().unwrap())));
+                })
+            };
+            let bare = processor_time(&mut || (0..MORE - FEW).for_each(|_| bare_encrypt()));
+            (batch(MORE) - batch(FEW), bare)
+        });
+        let times: Vec<_> = times.collect();
+        let of_one = |times: Vec<f64>| median(times) / f64::from(MORE - FEW);
+        let whole = of_one(times.iter().map(|(whole, _)| *whole).collect());
+        let bare = of_one(times.iter().map(|(_, bare)| *bare).collect());
+        println!(
+            "Encrypt {what}, one more in a batch: {whole:.0} ns of processor time, bare {bare:.0} ns, over {:.0} ns",
+            whole - bare
+        );
         let slice = if measures { Duration::from_millis(200) } else { Duration::from_millis(1) };
         // Two callers with a key each: what the threads still share is the service itself, and the account's quota.
         let other_caller = caller_of("other");

@@ -52,6 +52,10 @@ impl Home {
         self.backend.health(&self.call())
     }
 
+    pub(crate) fn is_in_process(&self) -> bool {
+        self.backend.is_in_process()
+    }
+
     /// Whether keys of `spec` for `usage` can be made here.
     pub(crate) fn has(&self, spec: KeySpec, usage: KeyUsage) -> bool {
         self.backend.supported().iter().any(|one| (one.spec, one.usage) == (spec, usage))

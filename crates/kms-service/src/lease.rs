@@ -82,6 +82,14 @@ impl Lease {
         if self.is_fresh(clock) { Ok(()) } else { self.renew(&mut known, bound, store, cache, clock) }
     }
 
+    /// That what is in memory may serve now, and nobody has to ask the store first.
+    pub(crate) fn is_at_hand(&self, clock: &dyn Clock) -> bool {
+        let Some(bound) = self.bound else { return true };
+        let (now, until) = (nanos(clock.running()), self.fresh_until.load(Ordering::SeqCst));
+        // Whoever comes when it is due asks; but one is enough.
+        now < until && (until - now > nanos(bound) / 4 * 3 || self.known.is_locked())
+    }
+
     fn is_fresh(&self, clock: &dyn Clock) -> bool {
         nanos(clock.running()) < self.fresh_until.load(Ordering::SeqCst)
     }

@@ -21,6 +21,7 @@ use crate::record::{AliasRecord, KeyRecord, Rotation};
 use crate::sealed::SealedStore;
 use crate::snapshot::Snapshot;
 use crate::step::Step;
+use crate::submitted::Submitted;
 use crate::trail;
 use crate::usage::Ledger;
 use crate::{AccountId, AliasName, Clock, Exception, KmsError, KmsKeyId, Region, SystemClock, Timestamp, place};
@@ -302,12 +303,51 @@ impl Service {
     /// AWS's exceptions, in AWS's order: the shape of the request, the key, the permission, the quota, the state, the
     /// usage, `DryRun`. `KMSInternalException` if the call could not be recorded: whatever it did is not told.
     pub fn call<R: Perform>(&self, caller: &Caller, request: &R) -> Result<R::Response, KmsError> {
+        self.submit(caller, request).wait()
+    }
+
+    /// The same, up to where the call's record is on its way to the disk: whoever awaits what is answered holds no thread
+    /// meanwhile. Until then the caller must not be told anything.
+    ///
+    /// May wait for the store, for an HSM, and for room in the audit log.
+    pub fn submit<R: Perform>(&self, caller: &Caller, request: &R) -> Submitted<R::Response> {
         let step = Step::new(&self.inner, caller, R::OPERATION);
         let outcome = attempt(&step, request);
-        if let Some(log) = &self.inner.audit {
-            trail::record(log, &step, request, &outcome)?;
+        self.recorded(&step, request, outcome)
+    }
+
+    /// The same, if it needs nothing but what is at hand: a few microseconds of computing with a symmetric or HMAC key
+    /// that is in the memory of this process. `None` if it does not, with nothing done: then [`submit`](Self::submit) it
+    /// on a thread that may wait.
+    ///
+    /// ```
+    /// # use kms_service::{Caller, Service};
+    /// # use kms_service::api::{EncryptRequest, EncryptResponse};
+    /// # use kms_service::KmsError;
+    /// # async fn on_a_thread_that_may_wait<T>(work: impl FnOnce() -> T) -> T { work() }
+    /// async fn encrypt(service: &Service, caller: &Caller, request: &EncryptRequest) -> Result<EncryptResponse, KmsError> {
+    ///     match service.submit_at_hand(caller, request) {
+    ///         Some(submitted) => submitted.await,
+    ///         None => on_a_thread_that_may_wait(|| service.submit(caller, request)).await.await,
+    ///     }
+    /// }
+    /// ```
+    pub fn submit_at_hand<R: Perform>(&self, caller: &Caller, request: &R) -> Option<Submitted<R::Response>> {
+        let step = Step::at_hand(&self.inner, caller, R::OPERATION)?;
+        let outcome = attempt(&step, request);
+        (!step.would_wait()).then(|| self.recorded(&step, request, outcome))
+    }
+
+    fn recorded<R: Perform>(
+        &self,
+        step: &Step<'_>,
+        request: &R,
+        outcome: Result<R::Response, KmsError>,
+    ) -> Submitted<R::Response> {
+        match self.inner.audit.as_ref().map(|log| trail::submit(log, step, request, &outcome)).transpose() {
+            Ok(record) => Submitted { outcome: Some(outcome), record },
+            Err(error) => Submitted { outcome: Some(Err(error)), record: None },
         }
-        outcome
     }
 
     /// Makes requests throttle that fit one of the rules, whatever the quotas say: so that users can test how their
@@ -422,6 +462,16 @@ impl Inner {
         let read = Arc::new(read);
         self.cache.keep_key(&name, read.clone());
         Ok(Some(read.into()))
+    }
+
+    /// The same, if it is in memory and can be used without waiting.
+    pub(crate) fn key_at_hand(&self, region: &Region, id: KeyId) -> Option<Lent> {
+        self.lease.is_at_hand(&*self.clock).then(|| self.cache.key(region, id))?.filter(|key| key.is_at_hand(None))
+    }
+
+    /// What an alias points to, if it is in memory.
+    pub(crate) fn alias_at_hand(&self, account: AccountId, region: &Region, alias: &AliasName) -> Option<KmsKeyId> {
+        self.lease.is_at_hand(&*self.clock).then(|| self.cache.alias(&(account, region.clone(), alias.clone())))?
     }
 
     /// What an alias points to.

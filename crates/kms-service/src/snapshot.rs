@@ -9,6 +9,7 @@ use kms_core::{Call, Error, ErrorKind, Key, KeyId, MaterialId};
 use crate::authorise::Ready;
 use crate::backends::Home;
 use crate::policy::{Policy, PolicyKind};
+use crate::quota::Class;
 use crate::record::{GrantRecord, KeyRecord, Listed};
 use crate::sealed::SealedStore;
 use crate::service::Inner;
@@ -127,6 +128,14 @@ impl Snapshot {
         let key = self.home.open(MaterialId { key: self.record.id.id(), generation }, call)?;
         // Of several that open it at once, the first one's stays.
         Ok(&slot.get_or_init(|| Opened { key, count: self.uses.of(generation) }).key)
+    }
+
+    /// Whether the key can be used without waiting: it is symmetric, in the memory of this process, and the generation is
+    /// opened, or the current one if none is named.
+    pub(crate) fn is_at_hand(&self, generation: Option<u32>) -> bool {
+        let is_quick = matches!(Class::of_key(self.record.spec), Class::Symmetric);
+        let opened = self.generation(generation.unwrap_or(self.record.current)).and_then(OnceLock::get);
+        is_quick && self.home.is_in_process() && opened.is_some()
     }
 
     fn generation(&self, number: u32) -> Option<&OnceLock<Opened>> {

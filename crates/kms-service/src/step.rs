@@ -29,6 +29,8 @@ pub(crate) struct Step<'a> {
     event_id: OnceCell<KeyId>,
     /// Whether the request was counted against a quota.
     is_counted: Cell<bool>,
+    /// For a request that may not wait: whether it would have had to.
+    would_wait: Option<Cell<bool>>,
     /// Where explanations are noted, if the request is only looked at: nothing is done then.
     noted: Option<RefCell<Vec<Explanation>>>,
 }
@@ -62,6 +64,7 @@ impl<'a> Step<'a> {
             seen: RefCell::default(),
             event_id: OnceCell::new(),
             is_counted: Cell::new(false),
+            would_wait: None,
             noted: None,
         }
     }
@@ -69,6 +72,57 @@ impl<'a> Step<'a> {
     /// A request that is only looked at: it goes no further than to its quotas.
     pub(crate) fn looking(service: &'a Inner, caller: &'a Caller, operation: Operation) -> Self {
         Self { noted: Some(RefCell::default()), ..Self::new(service, caller, operation) }
+    }
+
+    /// A request that may not wait. `None`: what the operation needs is more than that.
+    pub(crate) fn at_hand(service: &'a Inner, caller: &'a Caller, operation: Operation) -> Option<Self> {
+        use Operation as O;
+        let is_quick = matches!(
+            operation,
+            O::Decrypt
+                | O::DescribeKey
+                | O::Encrypt
+                | O::GenerateDataKey
+                | O::GenerateDataKeyWithoutPlaintext
+                | O::GenerateMac
+                | O::ReEncrypt
+                | O::VerifyMac
+        );
+        is_quick.then(|| Self { would_wait: Some(Cell::new(false)), ..Self::new(service, caller, operation) })
+    }
+
+    /// Whether the request would have had to wait: then it was given up, with nothing done.
+    pub(crate) fn would_wait(&self) -> bool {
+        self.would_wait.as_ref().is_some_and(Cell::get)
+    }
+
+    /// What a request that may not wait needs, if it is at hand.
+    fn unless_waiting<T>(&self, found: Option<T>) -> Result<T, KmsError> {
+        found.ok_or_else(|| {
+            if let Some(would_wait) = &self.would_wait {
+                would_wait.set(true);
+            }
+            KmsError::new(Exception::DependencyTimeout)
+        })
+    }
+
+    /// That a request that may not wait does not have to for one generation of a key.
+    ///
+    /// # Errors
+    /// One that nobody sees, if it has to.
+    pub(crate) fn needs(&self, key: &Snapshot, generation: u32) -> Result<(), KmsError> {
+        if self.would_wait.is_none() || key.record.generation(generation).is_none() {
+            return Ok(());
+        }
+        self.unless_waiting(key.is_at_hand(Some(generation)).then_some(()))
+    }
+
+    /// A key of a region, whoever it belongs to.
+    fn key(&self, region: &Region, id: KeyId) -> Result<Option<Lent>, KmsError> {
+        if self.would_wait.is_none() {
+            return self.service.key(region, id);
+        }
+        self.unless_waiting(self.service.key_at_hand(region, id)).map(Some)
     }
 
     /// Notes why something is allowed or not, if that was asked for.
@@ -146,7 +200,7 @@ impl<'a> Step<'a> {
             Resource::Alias(_) if names == Names::Keys => return Err(invalid()),
             Resource::Alias(alias) => (self.target(account, &alias)?, Some(alias)),
         };
-        let snapshot = self.service.key(region, id.id())?;
+        let snapshot = self.key(region, id.id())?;
         match snapshot.filter(|found| found.record.id == id && found.record.account == account) {
             Some(snapshot) => Ok(self.found(snapshot, alias)),
             None => Err(self.absent(account, id)),
@@ -175,7 +229,7 @@ impl<'a> Step<'a> {
     /// # Errors
     /// The store's.
     pub(crate) fn find_in(&self, region: &Region, id: KeyId) -> Result<Option<Found>, KmsError> {
-        Ok(self.service.key(region, id)?.map(|found| self.found(found, None)))
+        Ok(self.key(region, id)?.map(|found| self.found(found, None)))
     }
 
     fn found(&self, snapshot: Lent, alias: Option<AliasName>) -> Found {
@@ -195,6 +249,9 @@ impl<'a> Step<'a> {
     /// The key that an alias points to.
     fn target(&self, account: AccountId, alias: &AliasName) -> Result<KmsKeyId, KmsError> {
         let region = &self.caller.region;
+        if self.would_wait.is_some() {
+            return self.unless_waiting(self.service.alias_at_hand(account, region, alias));
+        }
         if let Some(target) = self.service.alias(account, region, alias)? {
             return Ok(target);
         }

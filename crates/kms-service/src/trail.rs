@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use kms_core::{KeyId, RandomSource, SystemRandom};
+use kms_core::{Error, KeyId, RandomSource, SystemRandom};
 
 use crate::api::{Request, Response};
-use crate::audit::{Event, EventResource, EventType, Log, SessionContext, SessionIssuer, UserIdentity};
+use crate::audit::{Event, EventResource, EventType, Log, Pending, SessionContext, SessionIssuer, UserIdentity};
 use crate::policy::Principal;
 use crate::record::KeyRecord;
 use crate::service::Inner;
@@ -89,16 +89,16 @@ fn identity<'a>(step: &'a Step<'_>) -> UserIdentity<'a> {
     identity
 }
 
-/// Records a call, durably.
+/// Hands the record of a call to the log. The answer must not leave before it is on the disk.
 ///
 /// # Errors
-/// `KMSInternalException` if that cannot be done: the answer must not leave.
-pub(crate) fn record<R: Request>(
+/// `KMSInternalException` if that cannot be done.
+pub(crate) fn submit<R: Request>(
     log: &Log,
     step: &Step<'_>,
     request: &R,
     outcome: &Result<R::Response, KmsError>,
-) -> Result<(), KmsError> {
+) -> Result<Pending, KmsError> {
     let error = outcome.as_ref().err();
     let source = step.caller.source_ip.map(|ip| ip.to_string());
     let seen = step.seen();
@@ -122,13 +122,12 @@ pub(crate) fn record<R: Request>(
             Err(_) => null(out),
         },
     );
-    append(log, json)
+    log.submit(json).map_err(unrecorded)
 }
 
-fn append(log: &Log, json: Vec<u8>) -> Result<(), KmsError> {
-    let kept = log.append(json);
-    kept.map(drop)
-        .map_err(|error| KmsError::with(Exception::KMSInternal, "The call could not be recorded.").because(error))
+/// What is answered when a call could not be recorded.
+pub(crate) fn unrecorded(error: Error) -> KmsError {
+    KmsError::with(Exception::KMSInternal, "The call could not be recorded.").because(error)
 }
 
 fn resource(snapshot: &Arc<Snapshot>) -> EventResource<'_> {
@@ -142,7 +141,7 @@ fn null(out: &mut Vec<u8>) {
 /// Records what the service does of its own accord: `RotateKey`, `DeleteKey`, `DeleteExpiredKeyMaterial`.
 ///
 /// # Errors
-/// As [`record`].
+/// `KMSInternalException` if that cannot be done.
 pub(crate) fn record_own(service: &Inner, name: &str, key: &KeyRecord, now: Timestamp) -> Result<(), KmsError> {
     let Some(log) = &service.audit else { return Ok(()) };
     let (arn, id) = (key.arn().to_string(), event_id().to_string());
@@ -159,5 +158,5 @@ pub(crate) fn record_own(service: &Inner, name: &str, key: &KeyRecord, now: Time
     event.resources = &resources;
     event.event_type = EventType::AwsServiceEvent;
     event.recipient_account_id = key.account;
-    append(log, event.written(null, null))
+    log.append(event.written(null, null)).map(drop).map_err(unrecorded)
 }

@@ -82,6 +82,10 @@ fn absent(at: &Locator) -> Error {
 }
 
 impl Backend for SoftBackend {
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
     fn supported(&self) -> &[Supported] {
         &self.supported
     }

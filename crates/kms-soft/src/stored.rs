@@ -62,6 +62,10 @@ fn occupied(at: &Locator) -> Error {
 }
 
 impl Backend for SealedBackend {
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
     fn supported(&self) -> &[Supported] {
         &self.supported
     }

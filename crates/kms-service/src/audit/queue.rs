@@ -1,5 +1,7 @@
 //! Where callers leave records, and wait for them.
 
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -36,21 +38,29 @@ impl Failure {
 pub(crate) struct Batch {
     /// The sequence number of the first. One system call wakes all that wait, and they take no lock in turn.
     outcome: OnceLock<Result<u64, Failure>>,
+    /// Tasks that wait, by the index of their record.
+    wakers: Mutex<Vec<(u64, Waker)>>,
 }
 
 impl Batch {
     /// Wakes all that wait. The first outcome stands.
     pub(crate) fn end(&self, outcome: Result<u64, Failure>) {
         let _ = self.outcome.set(outcome);
+        let wakers = core::mem::take(&mut *self.wakers.lock());
+        wakers.into_iter().for_each(|(_, waker)| waker.wake());
     }
 }
 
 /// A record on its way to the disk.
+///
+/// A thread [waits](Self::wait) for it, a task awaits it; both end the same way.
 #[derive(Debug)]
-#[must_use = "the record is on the disk only when `wait` says so"]
+#[must_use = "the record is on the disk only when `wait` or `await` says so"]
 pub struct Pending {
     batch: Arc<Batch>,
     index: u64,
+    /// Whether its waker was left with the batch.
+    is_awaited: bool,
 }
 
 impl Pending {
@@ -61,10 +71,37 @@ impl Pending {
     /// acknowledged; it may be in the log all the same if the error says that it
     /// [may have run](Error::may_have_run).
     pub fn wait(self) -> Result<Position, Error> {
-        match self.batch.outcome.wait() {
+        self.outcome(self.batch.outcome.wait())
+    }
+
+    fn outcome(&self, of_batch: &Result<u64, Failure>) -> Result<Position, Error> {
+        match of_batch {
             Ok(first) => Ok(Position::new(first.saturating_add(self.index))),
             Err(failure) => Err(failure.to_error()),
         }
+    }
+}
+
+impl Future for Pending {
+    type Output = Result<Position, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.batch.outcome.get().is_none() {
+            let mut wakers = self.batch.wakers.lock();
+            // The outcome is set before the wakers are taken: whoever finds none here is woken.
+            if self.batch.outcome.get().is_none() {
+                let mine =
+                    if self.is_awaited { wakers.iter_mut().find(|(index, _)| *index == self.index) } else { None };
+                match mine {
+                    Some((_, waker)) => waker.clone_from(context.waker()),
+                    None => wakers.push((self.index, context.waker().clone())),
+                }
+                drop(wakers);
+                self.is_awaited = true;
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.outcome(self.batch.outcome.wait()))
     }
 }
 
@@ -112,7 +149,7 @@ impl Queue {
         if index == 0 {
             self.work.notify_one();
         }
-        Ok(Pending { batch, index: u64::try_from(index).unwrap_or(u64::MAX) })
+        Ok(Pending { batch, index: u64::try_from(index).unwrap_or(u64::MAX), is_awaited: false })
     }
 
     /// Takes all that was left; waits for the first, at most until `deadline`. `records` is empty and serves again.

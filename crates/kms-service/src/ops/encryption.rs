@@ -190,13 +190,17 @@ impl Source<'_> {
 
     /// The key: the one that is named, or else the one that a symmetric ciphertext names.
     fn find(&self, step: &Step<'_>) -> Result<Found, KmsError> {
-        match (self.key_id, self.ciphertext) {
-            (Some(name), _) => step.find(name, Names::All),
+        let found = match (self.key_id, self.ciphertext) {
+            (Some(name), _) => step.find(name, Names::All)?,
             (None, Some(ciphertext)) if self.is_symmetric() => {
-                step.find_by_ciphertext(blob::material_id(ciphertext).map_err(invalid)?.key)
+                step.find_by_ciphertext(blob::material_id(ciphertext).map_err(invalid)?.key)?
             }
-            _ => Err(KmsError::validation("A KeyId is required to decrypt with an asymmetric key.")),
+            _ => return Err(KmsError::validation("A KeyId is required to decrypt with an asymmetric key.")),
+        };
+        if let Some(Ok(names)) = self.ciphertext.map(blob::material_id) {
+            step.needs(&found.snapshot, names.generation)?;
         }
+        Ok(found)
     }
 
     /// That the key is the one of the ciphertext, and decrypts with the algorithm.

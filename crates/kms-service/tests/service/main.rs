@@ -36,6 +36,7 @@ mod simulate;
 mod snapshots;
 mod states;
 mod store;
+mod submitted;
 mod tags;
 mod trail;
 mod usage;
