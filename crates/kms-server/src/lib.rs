@@ -18,5 +18,5 @@ mod health;
 mod listen;
 mod metrics;
 mod sigv4;
-mod wire;
+pub mod wire;
 mod xks;
