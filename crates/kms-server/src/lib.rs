@@ -15,7 +15,7 @@ mod config;
 mod credentials;
 mod dev;
 mod health;
-mod listen;
+pub mod listen;
 mod metrics;
 mod sigv4;
 pub mod wire;
