@@ -10,7 +10,7 @@
     clippy::std_instead_of_alloc,
     reason = "a server has an operating system under it"
 )]
-mod app;
+pub mod app;
 mod config;
 mod credentials;
 mod dev;
