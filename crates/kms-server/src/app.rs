@@ -29,6 +29,7 @@ pub use body::BodyLimits;
 pub use lanes::LaneLimits;
 pub use seams::{Authenticate, Authenticated, Observe, Readiness, Ready, Reset, Xks};
 
+use body::Bodies;
 use lanes::{Lane, Lanes};
 use seams::Opaque;
 
@@ -43,7 +44,7 @@ pub struct App {
 struct Parts {
     service: Service,
     authenticate: Arc<dyn Authenticate>,
-    body: BodyLimits,
+    bodies: Bodies,
     lanes: Lanes,
     /// Probes have a lane of their own: that all others are full must not look like the end.
     probes: Lane,
@@ -170,7 +171,7 @@ impl AppBuilder {
             parts: Arc::new(Parts {
                 service: self.service,
                 authenticate: self.authenticate,
-                body: self.body,
+                bodies: Bodies::new(self.body),
                 lanes: Lanes::new(self.lanes),
                 probes: Lane::new(1, 16),
                 observe: self.observe,
@@ -217,7 +218,7 @@ async fn reset(State(parts): State<Arc<Parts>>) -> Response {
 async fn xks(State(parts): State<Arc<Parts>>, request: Request) -> Response {
     let Some(xks) = parts.xks.clone() else { return respond::unknown() };
     let (head, body) = request.into_parts();
-    let answered = match body::read(&head, body, parts.body).await {
+    let answered = match parts.bodies.read(&head, body).await {
         Ok(body) => {
             let xks = Arc::clone(&xks);
             parts.lanes.cryptographic.run(move || xks.answer(&head, &body)).await

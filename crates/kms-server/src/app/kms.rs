@@ -13,7 +13,7 @@ use kms_service::api::Operation;
 use kms_service::{Caller, Exception, KmsError};
 
 use super::seams::Authenticated;
-use super::{Observe, Parts, body, respond};
+use super::{Observe, Parts, respond};
 use crate::listen::Peer;
 use crate::wire::{self, Reply};
 
@@ -53,7 +53,7 @@ async fn perform(
 ) -> Result<Reply, KmsError> {
     let operation = operation(&head.headers)?;
     seen.operation = operation.as_str();
-    let body = body::read(&head, body, parts.body).await?;
+    let body = parts.bodies.read(&head, body).await?;
     let authenticated = parts.authenticate.authenticate(&head, &body)?;
     let caller = caller(&head, authenticated, id);
     *who = Some(caller.clone());
@@ -123,5 +123,34 @@ impl Drop for Seen {
         if let Some(observe) = &self.observe {
             observe.ended(self.operation, self.result, self.begun.elapsed());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use kms_service::{AccountId, Principal};
+
+    use super::*;
+
+    #[test]
+    fn a_caller_has_what_policies_and_the_trail_ask_for() {
+        let (mut head, ()) = Request::post("/").header(USER_AGENT, "aws-cli/2").body(()).unwrap().into_parts();
+        // An IPv4 client of a socket for both: policies compare it with IPv4 networks.
+        let peer = Peer { address: "[::ffff:192.0.2.7]:4711".parse().unwrap(), is_secure: true, certificate: None };
+        head.extensions.insert(peer);
+        let authenticated = Authenticated {
+            principal: Principal::account(AccountId::LOCAL),
+            policies: Arc::default(),
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            region: "eu-central-1".parse().unwrap(),
+        };
+        let caller = caller(&head, authenticated, "an id");
+        assert_eq!(caller.source_ip, Some("192.0.2.7".parse().unwrap()));
+        assert_eq!(caller.secure_transport, Some(true));
+        assert_eq!(caller.user_agent.as_deref(), Some("aws-cli/2"));
+        assert_eq!(caller.request_id.as_deref(), Some("an id"));
+        assert_eq!(caller.access_key_id.as_deref(), Some("AKIAIOSFODNN7EXAMPLE"));
+        assert_eq!(caller.region.as_str(), "eu-central-1");
     }
 }

@@ -18,7 +18,7 @@ pub struct Limits {
     pub idle: Duration,
     /// The TLS handshake. Default: 10 seconds.
     pub handshake: Duration,
-    /// Requests at once over one HTTP/2 connection. Default: 128.
+    /// Requests at once over one HTTP/2 connection. Default: 64.
     pub streams: u32,
     /// How long what was begun may take to end after a shutdown. Default: 30 seconds.
     pub drain: Duration,
@@ -32,7 +32,7 @@ impl Default for Limits {
             header: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             handshake: Duration::from_secs(10),
-            streams: 128,
+            streams: 64,
             drain: Duration::from_secs(30),
         }
     }

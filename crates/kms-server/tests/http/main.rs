@@ -13,6 +13,7 @@
 mod house;
 mod http2;
 mod limits;
+mod observe;
 mod operations;
 mod protocol;
 mod shutdown;
