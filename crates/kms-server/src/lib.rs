@@ -10,13 +10,13 @@
     clippy::std_instead_of_alloc,
     reason = "a server has an operating system under it"
 )]
-mod app;
+pub mod app;
 mod config;
 mod credentials;
 mod dev;
 mod health;
-mod listen;
+pub mod listen;
 mod metrics;
 mod sigv4;
-mod wire;
+pub mod wire;
 mod xks;
