@@ -12,11 +12,11 @@
 )]
 mod app;
 mod config;
-mod credentials;
+pub mod credentials;
 mod dev;
 mod health;
 mod listen;
 mod metrics;
-mod sigv4;
+pub mod sigv4;
 mod wire;
-mod xks;
+pub mod xks;
