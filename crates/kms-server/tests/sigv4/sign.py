@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Signs requests with botocore, the AWS SDK for Python, and writes them to botocore.json beside this script."""
+"""Signs requests with botocore, the AWS SDK for Python.
+
+Writes them to botocore.json beside this script, and to the seeds of the fuzz target sigv4.
+"""
 import base64
 import datetime
 import json
@@ -84,3 +87,10 @@ cases = [
 with open(pathlib.Path(__file__).parent / "botocore.json", "w") as out:
     json.dump(cases, out, indent=1)
     out.write("\n")
+
+seeds = pathlib.Path(__file__).parents[4] / "fuzz" / "seeds" / "sigv4"
+seeds.mkdir(parents=True, exist_ok=True)
+for case in cases:
+    lines = [f"{case['method']} {case['target']}"] + [f"{name}: {value}" for name, value in case["headers"]]
+    head = "\n".join(lines).encode() + b"\n\n"
+    (seeds / case["name"].replace(" ", "-")).write_bytes(head + base64.b64decode(case["body"])[:1024])
