@@ -25,6 +25,7 @@
 //! | `tags` | what `aws:PrincipalTag/KEY` reads; only users and roles have them |
 //! | `service` | `kms`, or `kms-xks-proxy` for the proxy of external key stores; `kms` if it is left out |
 
+mod edit;
 mod error;
 mod file;
 mod seal;
@@ -36,9 +37,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use kms_core::{Key, RandomSource, Secret, SystemRandom};
+use kms_core::{Key, Secret};
 use kms_service::{Policy, Principal};
 
+pub use self::edit::{NewAccessKey, add, remove};
 pub use self::error::CredentialsError;
 pub use self::seal::seal;
 pub use self::watch::watch;
@@ -173,6 +175,7 @@ struct Table {
 pub struct CredentialsOptions {
     root: Option<Key>,
     readable_by_others: bool,
+    sealed_as_they_are: bool,
 }
 
 impl CredentialsOptions {
@@ -196,12 +199,27 @@ impl CredentialsOptions {
         self
     }
 
+    /// Whether to leave sealed secrets closed: for looking at the file, since nothing verifies with them.
+    #[must_use]
+    pub const fn sealed_as_they_are(mut self) -> Self {
+        self.sealed_as_they_are = true;
+        self
+    }
+
+    const fn opener(&self) -> file::Opener<'_> {
+        match (&self.root, self.sealed_as_they_are) {
+            (_, true) => file::Opener::Closed,
+            (Some(root), false) => file::Opener::Root(root),
+            (None, false) => file::Opener::None,
+        }
+    }
+
     /// Reads access keys from a text.
     ///
     /// # Errors
     /// What is wrong with it, in which line, and what to do.
     pub fn parse(&self, text: &str) -> Result<Credentials, CredentialsError> {
-        let table = Table::new(file::parse(text, self.root.as_ref())?)?;
+        let table = Table::new(file::parse(text, self.opener())?)?;
         Ok(Credentials { table: ArcSwap::from_pointee(table), source: None })
     }
 
@@ -221,6 +239,7 @@ impl fmt::Debug for CredentialsOptions {
         f.debug_struct("CredentialsOptions")
             .field("root", &self.root)
             .field("readable_by_others", &self.readable_by_others)
+            .field("sealed_as_they_are", &self.sealed_as_they_are)
             .finish()
     }
 }
@@ -229,7 +248,7 @@ impl Source {
     fn read(&self) -> Result<Table, CredentialsError> {
         let about = |error: CredentialsError| error.in_file(&self.path);
         let (text, seen) = file::read(&self.path, self.options.readable_by_others).map_err(about)?;
-        let credentials = file::parse(&text, self.options.root.as_ref()).map_err(about)?;
+        let credentials = file::parse(&text, self.options.opener()).map_err(about)?;
         let mut table = Table::new(credentials).map_err(about)?;
         table.seen = Some(seen);
         Ok(table)
@@ -247,11 +266,7 @@ impl Table {
                 )));
             }
         }
-        let mut secret = Secret::zeroed(30);
-        SystemRandom
-            .fill(secret.expose_mut())
-            .map_err(|error| CredentialsError::new(format!("no random numbers: {error}")))?;
-        let stranger = Arc::new(Credential::new("", secret, Principal::Anonymous));
+        let stranger = Arc::new(Credential::new("", file::random_secret()?, Principal::Anonymous));
         Ok(Self { by_id, stranger, seen: None })
     }
 }

@@ -5,11 +5,7 @@
 //! `credentials`, `wire` translates from and to AWS JSON 1.1, `xks` is the proxy API of external key stores; `metrics` and
 //! `health` tell how it goes, `config` says what there is, `dev` is what test suites need.
 
-#![expect(
-    clippy::std_instead_of_core,
-    clippy::std_instead_of_alloc,
-    reason = "a server has an operating system under it"
-)]
+#![expect(clippy::std_instead_of_alloc, reason = "a server has an operating system under it")]
 mod app;
 mod config;
 pub mod credentials;

@@ -1,6 +1,7 @@
 //! The file of credentials: read, refused, reloaded, sealed.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::std_instead_of_alloc, reason = "tests have an operating system under them")]
 
 use core::time::Duration;
 use std::fs::{self, Permissions};
@@ -8,7 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use kms_core::{Backend, Call, Key, KeyId, KeySpec, KeyUsage, Secret, SystemRandom};
-use kms_server::credentials::{Credentials, CredentialsOptions, seal, watch};
+use kms_server::credentials::{
+    Credentials, CredentialsOptions, KMS, NewAccessKey, XKS_PROXY, add, remove, seal, watch,
+};
 use kms_service::Principal;
 use kms_soft::SoftBackend;
 
@@ -173,4 +176,35 @@ async fn a_change_is_noticed_and_a_bad_one_told_once() {
     assert_eq!(told.recv().await.unwrap(), Ok(()));
     assert!(credentials.get("AKIAIOSFODNN8EXAMPLE").is_some());
     task.abort();
+}
+
+#[test]
+fn access_keys_come_and_go_and_the_rest_of_the_file_stays() {
+    let sealed = seal(&root_key(), "AKIASEALED", &Secret::copy_from(b"secret")).unwrap();
+    let text = format!(
+        "# Ours.\n{ALICE}tags = {{ a = \"b\" }} # hers\n\n[[principal]]\naccess_key_id = \"AKIASEALED\"\n\
+        secret_access_key_sealed = \"{sealed}\"\narn = \"arn:aws:iam::111122223333:root\"\n"
+    );
+    let arn = "arn:aws:iam::111122223333:user/Bob";
+    let policy =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}"#.to_owned();
+    let key = NewAccessKey::generate(KMS, &SystemRandom).unwrap();
+    assert_eq!((key.access_key_id.len(), key.secret_access_key.len()), (20, 40));
+    let more = add(&text, &key, arn, KMS, &[policy]).unwrap();
+    assert!(more.starts_with(&text));
+    let read = CredentialsOptions::new().sealed_as_they_are().parse(&more).unwrap();
+    let bob = read.get(&key.access_key_id).unwrap();
+    assert_eq!((bob.principal().arn(), bob.policies().len()), (Some(arn), 1));
+    assert!(add(&more, &key, arn, KMS, &[]).is_err());
+    assert!(add(&text, &key, "Bob", KMS, &[]).is_err());
+
+    let proxy = NewAccessKey::generate(XKS_PROXY, &SystemRandom).unwrap();
+    let most = add(&more, &proxy, arn, XKS_PROXY, &[]).unwrap();
+    assert_eq!(*remove(&most, &proxy.access_key_id).unwrap(), format!("{}\n", *more));
+    let fewer = remove(&most, "AKIAIOSFODNN7EXAMPLE").unwrap();
+    assert!(fewer.starts_with("# Ours.\n") && !fewer.contains("do/not/show") && fewer.contains(&sealed));
+    assert!(remove(&fewer, "AKIAIOSFODNN7EXAMPLE").is_err());
+    // What looks like an entry inside of a text is none.
+    let odd = format!("{ALICE}policies = ['''\n[[principal]]\n''']\n");
+    assert!(remove(&odd, "AKIAIOSFODNN7EXAMPLE").is_err());
 }

@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use kms_core::{Key, Secret};
+use base64ct::{Base64, Encoding};
+use kms_core::{Key, RandomSource, Secret, SystemRandom};
 use kms_service::{Policy, PolicyKind, Principal};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use toml::Spanned;
@@ -99,8 +100,28 @@ impl<'de> Deserialize<'de> for Hidden {
     }
 }
 
+/// What opens sealed secrets.
+#[derive(Clone, Copy)]
+pub(super) enum Opener<'a> {
+    /// Nothing: a sealed secret is an error.
+    None,
+    /// The root key.
+    Root(&'a Key),
+    /// Nothing: a sealed secret stays closed.
+    Closed,
+}
+
+/// A secret that nobody knows.
+pub(super) fn random_secret() -> Result<Secret, CredentialsError> {
+    let mut random = Secret::zeroed(33);
+    SystemRandom
+        .fill(random.expose_mut())
+        .map_err(|error| CredentialsError::new(format!("no random numbers: {error}")))?;
+    Ok(Secret::copy_from(Zeroizing::new(Base64::encode_string(random.expose())).as_bytes()))
+}
+
 /// The access keys that a text names.
-pub(super) fn parse(text: &str, root: Option<&Key>) -> Result<Vec<Credential>, CredentialsError> {
+pub(super) fn parse(text: &str, opener: Opener<'_>) -> Result<Vec<Credential>, CredentialsError> {
     // Its own message would show the line, which may hold a secret.
     let document: Document = toml::from_str(text).map_err(|error| {
         let problem = CredentialsError::new(error.message());
@@ -121,13 +142,13 @@ pub(super) fn parse(text: &str, root: Option<&Key>) -> Result<Vec<Credential>, C
                 );
                 return Err(CredentialsError::new(problem).at(text, entry.access_key_id.span().start));
             }
-            entry.credential(text, root)
+            entry.credential(text, opener)
         })
         .collect()
 }
 
 impl Entry {
-    fn credential(self, text: &str, root: Option<&Key>) -> Result<Credential, CredentialsError> {
+    fn credential(self, text: &str, opener: Opener<'_>) -> Result<Credential, CredentialsError> {
         let id = self.access_key_id;
         let at = |start: usize, problem: String| CredentialsError::new(problem).at(text, start);
         let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -150,10 +171,15 @@ impl Entry {
             }
             (None, Some(sealed)) => {
                 let start = sealed.span().start;
-                let root = root.ok_or_else(|| {
-                    at(start, "secret_access_key_sealed opens under the root key only, and there is none here".into())
-                })?;
-                (seal::open(root, id.get_ref(), sealed.get_ref()).map_err(|error| error.at(text, start))?, start)
+                let opened = match opener {
+                    Opener::Root(root) => seal::open(root, id.get_ref(), sealed.get_ref()),
+                    // Random, so that nothing verifies with it.
+                    Opener::Closed => random_secret(),
+                    Opener::None => Err(CredentialsError::new(
+                        "secret_access_key_sealed opens under the root key only, and there is none here",
+                    )),
+                };
+                (opened.map_err(|error| error.at(text, start))?, start)
             }
             (None, None) => {
                 let problem = "has neither secret_access_key nor secret_access_key_sealed: give one of them";

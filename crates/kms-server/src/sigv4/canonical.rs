@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 
 use super::Refusal;
 use super::claim::{Claim, Place};
+use super::refusal::quoted;
 
 /// What is encoded in queries: all but the unreserved characters of RFC 3986.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -29,6 +30,7 @@ pub(super) fn decode(part: &str) -> Cow<'_, [u8]> {
 }
 
 pub(super) fn repeated(name: &str) -> Refusal {
+    let name = quoted(name.as_bytes());
     Refusal::invalid(format!("'{name}' is in the HTTP request more than once, and cannot be a 'SignedHeader' so."))
 }
 
@@ -48,6 +50,7 @@ impl<'a> Canonical<'a> {
         let amz = head.headers.keys().map(HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
         for name in amz.filter(|&name| name != UNSIGNED).chain(claim.date_header) {
             if !is_signed(name) {
+                let name = quoted(name.as_bytes());
                 return Err(Refusal::invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
             }
         }
@@ -94,7 +97,8 @@ impl<'a> Canonical<'a> {
             (None, _) => match self.head.uri.authority() {
                 Some(authority) if name == HOST.as_str() => Ok(authority.as_str().as_bytes()),
                 _ => Err(Refusal::invalid(format!(
-                    "'{name}' is named as a SignedHeader, but it does not exist in the HTTP request."
+                    "'{}' is named as a SignedHeader, but it does not exist in the HTTP request.",
+                    quoted(name.as_bytes())
                 ))),
             },
         }

@@ -13,7 +13,7 @@ fn timestamp(at: jiff::Timestamp) -> Option<Timestamp> {
 pub(super) fn parse_basic(text: &[u8]) -> Option<Timestamp> {
     let [y1, y2, y3, y4, m1, m2, d1, d2, b'T', h1, h2, min1, min2, s1, s2, b'Z'] = *text else { return None };
     let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
-    let two = |tens, ones| Some(i8::try_from(digit(tens)? * 10 + digit(ones)?).ok()?);
+    let two = |tens, ones| i8::try_from(digit(tens)? * 10 + digit(ones)?).ok();
     let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
     let (month, day) = (two(m1, m2)?, two(d1, d2)?);
     let (hour, minute, second) = (two(h1, h2)?, two(min1, min2)?, two(s1, s2)?);
