@@ -1,6 +1,7 @@
 //! The proxy of external key stores, over a service.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::std_instead_of_alloc, reason = "tests have an operating system under them")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
 
@@ -180,7 +181,7 @@ fn keys_say_what_they_are() {
     let request = json!({ "requestMetadata": about("DescribeKey") });
     let answer = desk.done(&format!("keys/{key}/metadata"), &request);
     assert_eq!(answer, json!({ "keySpec": "AES_256", "keyUsage": ["ENCRYPT", "DECRYPT"], "keyStatus": "ENABLED" }));
-    desk.service.call(&desk.root, &DisableKeyRequest { key_id: key.as_str().into(), ..Default::default() }).unwrap();
+    desk.service.call(&desk.root, &DisableKeyRequest { key_id: key.as_str().into() }).unwrap();
     assert_eq!(desk.done(&format!("keys/{key}/metadata"), &request)["keyStatus"], "DISABLED");
     desk.refused(&format!("keys/{key}/encrypt"), &encryption(b"x", b""), XksException::InvalidState);
 
@@ -206,7 +207,7 @@ fn health_is_that_of_the_keys() {
     let key = desk.external_key();
     let deep = Desk { proxy: desk.proxy.clone().health_key(&key).fleet_size(3), ..desk };
     assert_eq!(deep.done("health", &request)["xksProxyFleetSize"], 3);
-    deep.service.call(&deep.root, &DisableKeyRequest { key_id: key.as_str().into(), ..Default::default() }).unwrap();
+    deep.service.call(&deep.root, &DisableKeyRequest { key_id: key.as_str().into() }).unwrap();
     deep.refused("health", &request, XksException::InvalidState);
 }
 
