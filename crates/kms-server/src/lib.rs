@@ -11,12 +11,14 @@
     reason = "a server has an operating system under it"
 )]
 pub mod app;
-mod config;
-mod credentials;
-mod dev;
-mod health;
+pub mod config;
+pub mod credentials;
+pub mod dev;
+pub mod health;
 pub mod listen;
-mod metrics;
-mod sigv4;
+pub mod logs;
+pub mod metrics;
+pub mod server;
+pub mod sigv4;
 pub mod wire;
-mod xks;
+pub mod xks;
