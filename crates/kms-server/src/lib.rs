@@ -11,12 +11,13 @@
     reason = "a server has an operating system under it"
 )]
 mod app;
-mod config;
+pub mod config;
 mod credentials;
-mod dev;
-mod health;
+pub mod dev;
+pub mod health;
 mod listen;
-mod metrics;
+pub mod logs;
+pub mod metrics;
 mod sigv4;
 mod wire;
 mod xks;
