@@ -10,14 +10,14 @@
     clippy::std_instead_of_alloc,
     reason = "a server has an operating system under it"
 )]
-mod app;
+pub mod app;
 pub mod config;
-mod credentials;
+pub mod credentials;
 pub mod dev;
 pub mod health;
-mod listen;
+pub mod listen;
 pub mod logs;
 pub mod metrics;
-mod sigv4;
-mod wire;
-mod xks;
+pub mod sigv4;
+pub mod wire;
+pub mod xks;

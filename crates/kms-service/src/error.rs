@@ -10,7 +10,7 @@ use kms_core::ErrorKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the API knows two")]
 pub enum Fault {
-    /// The request's: HTTP 400.
+    /// The request's: HTTP 400, seldom 408, 412 or 413.
     Sender,
     /// The service's: HTTP 500 or 503.
     Receiver,
@@ -125,6 +125,26 @@ exceptions! {
     UnsupportedOperation 400 false,
     /// A member of the request has a wrong value.
     Validation 400 false,
+
+    // What is refused before there is a request: nothing of it is in the API's model, and all services of AWS answer it.
+    /// The session is over that the security token is of.
+    ExpiredToken 400 false,
+    /// A part of the signature is missing, or is not one.
+    IncompleteSignature 400 false,
+    /// The signature is not the request's, or too old, or for another region or service.
+    InvalidSignature 400 false,
+    /// Nobody signed the request.
+    MissingAuthenticationToken 400 false,
+    /// The body is too long.
+    RequestEntityTooLarge 413 false,
+    /// The body did not arrive in time.
+    RequestTimeout 408 true,
+    /// The body is not JSON, or not that of the operation's request.
+    Serialization 400 false,
+    /// There is no operation of that name.
+    UnknownOperation 400 false,
+    /// There is no such access key, or its security token is another.
+    UnrecognizedClient 400 false,
 }
 
 impl Exception {
@@ -252,7 +272,7 @@ mod tests {
     fn the_table_is_consistent() {
         for &exception in Exception::ALL {
             assert!(exception.as_str().ends_with("Exception"));
-            assert!(matches!(exception.status(), 400 | 412 | 500 | 503), "{exception}");
+            assert!(matches!(exception.status(), 400 | 408 | 412 | 413 | 500 | 503), "{exception}");
             if exception.fault() == Fault::Receiver {
                 assert!(exception.is_retryable(), "{exception}");
             }

@@ -1,5 +1,6 @@
 //! From an operation to the type of its request.
 
+use crate::Perform;
 use crate::api::{Operation, Request};
 
 /// Something to be done with the type of a request, whichever it is.
@@ -8,7 +9,7 @@ pub trait RequestVisitor {
     type Output;
 
     /// Does it.
-    fn visit<R: Request>(self) -> Self::Output;
+    fn visit<R: Perform>(self) -> Self::Output;
 }
 
 macro_rules! requests {

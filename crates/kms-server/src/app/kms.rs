@@ -1,0 +1,127 @@
+//! `POST /`: the KMS API.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::request::Parts as Head;
+use kms_core::{KeyId, SystemRandom};
+use kms_service::api::Operation;
+use kms_service::{Caller, Exception, KmsError};
+
+use super::seams::Authenticated;
+use super::{Observe, Parts, body, respond};
+use crate::listen::Peer;
+use crate::wire::{self, Reply};
+
+/// What the log and the counters say of a request. If it is dropped before it was answered, the client went away.
+struct Seen {
+    observe: Option<Arc<dyn Observe>>,
+    begun: Instant,
+    operation: &'static str,
+    result: &'static str,
+}
+
+pub(super) async fn answer(State(parts): State<Arc<Parts>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    if !is_aws_json(&head.headers) {
+        return respond::unknown();
+    }
+    let mut seen = Seen::new(parts.observe.clone());
+    // Without randomness nothing else works here; an id that is not unique does no harm.
+    let id = KeyId::random(&SystemRandom).unwrap_or_else(|_| KeyId::from_bytes([0; 16])).to_string();
+    let mut who = None;
+    let reply = match perform(&parts, head, body, &id, &mut seen, &mut who).await {
+        Ok(reply) => reply,
+        Err(error) => Reply::refusal(&error),
+    };
+    seen.result = reply.exception().map_or("Success", Exception::as_str);
+    seen.log(&id, who.as_ref(), reply.status());
+    respond::kms(reply, &id)
+}
+
+async fn perform(
+    parts: &Arc<Parts>,
+    head: Head,
+    body: axum::body::Body,
+    id: &str,
+    seen: &mut Seen,
+    who: &mut Option<Caller>,
+) -> Result<Reply, KmsError> {
+    let operation = operation(&head.headers)?;
+    seen.operation = operation.as_str();
+    let body = body::read(&head, body, parts.body).await?;
+    let authenticated = parts.authenticate.authenticate(&head, &body)?;
+    let caller = caller(&head, authenticated, id);
+    *who = Some(caller.clone());
+    // The one place where requests leave the runtime's threads.
+    let service = parts.service.clone();
+    parts.lanes.of(operation).run(move || wire::perform(&service, &caller, operation, &body)).await
+}
+
+/// The operation that the head names, once.
+fn operation(headers: &HeaderMap) -> Result<Operation, KmsError> {
+    let mut targets = headers.get_all("x-amz-target").iter();
+    match (targets.next().and_then(|target| target.to_str().ok()), targets.next()) {
+        (Some(target), None) => wire::operation(target),
+        _ => Err(KmsError::new(Exception::UnknownOperation)),
+    }
+}
+
+/// Whether the request is one of AWS JSON 1.1. Version 1.0 differs in nothing that this service has.
+fn is_aws_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    ["application/x-amz-json-1.1", "application/x-amz-json-1.0"].iter().any(|known| kind.eq_ignore_ascii_case(known))
+}
+
+fn caller(head: &Head, authenticated: Authenticated, id: &str) -> Caller {
+    let mut caller = Caller::new(authenticated.principal, authenticated.region);
+    caller.policies = authenticated.policies;
+    caller.access_key_id = Some(authenticated.access_key_id);
+    caller.request_id = Some(id.to_owned());
+    let agent = head.headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+    caller.user_agent = agent;
+    if let Some(peer) = head.extensions.get::<Peer>() {
+        caller.source_ip = Some(peer.address.ip().to_canonical());
+        caller.secure_transport = Some(peer.is_secure);
+    }
+    caller
+}
+
+impl Seen {
+    fn new(observe: Option<Arc<dyn Observe>>) -> Self {
+        if let Some(observe) = &observe {
+            observe.begun();
+        }
+        Self { observe, begun: Instant::now(), operation: "Unknown", result: "Aborted" }
+    }
+
+    /// One line for each request: no body, no signature, no secret.
+    fn log(&self, request_id: &str, caller: Option<&Caller>, status: u16) {
+        let took = self.begun.elapsed();
+        tracing::info!(
+            request_id,
+            operation = self.operation,
+            result = self.result,
+            status,
+            principal = caller.and_then(|caller| caller.principal.arn()),
+            access_key_id = caller.and_then(|caller| caller.access_key_id.as_deref()),
+            region = caller.map(|caller| caller.region.as_str()),
+            source_ip = caller.and_then(|caller| caller.source_ip).map(tracing::field::display),
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if let Some(observe) = &self.observe {
+            observe.ended(self.operation, self.result, self.begun.elapsed());
+        }
+    }
+}
