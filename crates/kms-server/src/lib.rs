@@ -18,6 +18,7 @@ pub mod health;
 pub mod listen;
 pub mod logs;
 pub mod metrics;
+pub mod server;
 pub mod sigv4;
 pub mod wire;
 pub mod xks;

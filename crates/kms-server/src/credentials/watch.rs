@@ -40,11 +40,7 @@ impl Seen {
 /// be read is told once, and again when it has changed once more.
 ///
 /// Never ends by itself: for a task that the caller ends.
-pub async fn watch(
-    credentials: Arc<Credentials>,
-    every: Duration,
-    mut told: impl FnMut(Result<(), CredentialsError>),
-) {
+pub async fn watch(credentials: Arc<Credentials>, every: Duration, mut told: impl FnMut(Result<(), CredentialsError>)) {
     let mut interval = tokio::time::interval(every);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut refused = None;

@@ -176,7 +176,9 @@ impl<'a> Claim<'a> {
             let mut found = canonical::pairs(query).filter(|(name, _)| *decode(name) == *wanted.as_bytes());
             let value = found.next().map(|(_, value)| decode(value));
             if found.next().is_some() {
-                return Err(Refusal::incomplete(format!("AWS query-string parameter '{wanted}' is there more than once.")));
+                return Err(Refusal::incomplete(format!(
+                    "AWS query-string parameter '{wanted}' is there more than once."
+                )));
             }
             Ok(value)
         };

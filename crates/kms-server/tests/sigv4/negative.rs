@@ -84,7 +84,8 @@ fn every_change_of_a_parameter_of_a_presigned_request_is_refused() {
     for (index, pair) in query.split('&').enumerate() {
         let rest: Vec<_> = query.split('&').enumerate().filter(|&(other, _)| other != index).map(|(_, p)| p).collect();
         let rest = rest.join("&");
-        for changed in [rest.clone(), format!("{rest}&{pair}1"), format!("{query}&{pair}"), format!("{query}&x={pair}")] {
+        for changed in [rest.clone(), format!("{rest}&{pair}1"), format!("{query}&{pair}"), format!("{query}&x={pair}")]
+        {
             let target = format!("{path}?{changed}");
             assert!(Request { target, ..request.clone() }.verify().is_err(), "{changed}");
         }
@@ -138,7 +139,11 @@ fn the_scope_has_to_fit() {
     refused(with("/kms/", "/kms/x/").verify(), AuthException::IncompleteSignature, "exactly 5 slash-delimited");
     // The keys of a proxy sign nothing else, nor the reverse.
     let request = with("AKIAIOSFODNN7EXAMPLE", "BETWEEN2TEN3AND4THIRTY5CHARS6");
-    refused(request.verify(), AuthException::UnrecognizedClient, "The security token included in the request is invalid.");
+    refused(
+        request.verify(),
+        AuthException::UnrecognizedClient,
+        "The security token included in the request is invalid.",
+    );
 }
 
 #[test]
