@@ -4,12 +4,14 @@ mod asking;
 mod audit;
 mod data_key;
 mod decrypt;
+mod doctor;
 mod encrypt;
 mod hsm;
 mod inspect;
 mod key;
 mod pages;
 mod policy;
+mod serve;
 mod sign;
 mod store;
 mod usage;
@@ -63,6 +65,9 @@ enum Command {
     Usage(usage::Usage),
     #[command(subcommand)]
     Hsm(hsm::HsmCommand),
+    Serve(serve::Serve),
+    Dev(serve::Dev),
+    Doctor(doctor::Doctor),
     GenerateDataKey(data_key::GenerateDataKey),
     Sign(sign::Sign),
     Verify(sign::Verify),
@@ -71,6 +76,11 @@ enum Command {
 }
 
 impl Arguments {
+    /// Whether the command ends by itself when it is told to, and not at once.
+    pub(crate) const fn is_server(&self) -> bool {
+        matches!(self.command, Command::Serve(_) | Command::Dev(_))
+    }
+
     pub(crate) fn run(self) -> Result<(), Failure> {
         let common = &self.common;
         match self.command {
@@ -83,6 +93,9 @@ impl Arguments {
             Command::Store(command) => command.run(common),
             Command::Usage(command) => command.run(common),
             Command::Hsm(command) => command.run(common),
+            Command::Serve(command) => command.run(common),
+            Command::Dev(command) => command.run(),
+            Command::Doctor(command) => command.run(common),
             Command::GenerateDataKey(command) => command.run(common),
             Command::Sign(command) => command.run(common),
             Command::Verify(command) => command.run(common),

@@ -24,7 +24,7 @@ const USUAL_MODULES: &[&str] = &[
 ];
 
 /// Which HSM, and how to log in.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct HsmArguments {
     /// Use the keys of an HSM instead of a keyring's: its PKCS#11 URI (RFC 7512), for example
     /// 'pkcs11:token=NAME?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/PATH'. One with ;object=LABEL or

@@ -12,6 +12,7 @@ use clap::Args;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use kms_core::{Error, MaterialId};
 use kms_pkcs11::Uri;
+use kms_server::config::Root;
 use kms_service::SealedStore;
 use kms_service::sealed::Header;
 use kms_soft::keyring::{RootInfo, RootKey};
@@ -25,7 +26,7 @@ use crate::report::Report;
 pub(crate) use place::{Place, create_folder};
 
 /// A store, and the root key that opens it.
-type Unlocked = (Arc<Sqlite>, SealedStore, RootKey);
+pub(crate) type Unlocked = (Arc<Sqlite>, SealedStore, RootKey);
 
 /// Where the keyring is and what opens it.
 #[derive(Debug, Clone, Args)]
@@ -66,6 +67,31 @@ pub(crate) struct KeyringArguments {
 }
 
 impl KeyringArguments {
+    /// What a server's configuration says of its root key.
+    pub(crate) fn serving(root: &Root) -> Self {
+        Self {
+            keyring: None,
+            root_key: root.key_file.clone(),
+            passphrase: false,
+            passphrase_file: root.passphrase_file.clone(),
+            root_hsm: root.hsm.clone(),
+            hsm: HsmArguments::default(),
+        }
+    }
+
+    /// The store and its root key; a new one if there is none.
+    pub(crate) fn unlock_or_create(&self, place: &Place, report: Report) -> Result<Unlocked, Failure> {
+        let _others_wait = place.lock()?;
+        if let Some(there) = self.unlock(place, None, report)? {
+            return Ok(there);
+        }
+        let (root, notice) = self.new_root(place, report)?;
+        let engine = engine(place)?;
+        let store = SealedStore::open_or_create(engine.clone(), root.key(), &root.info().kind.to_string())?;
+        report.notice(&format!("Made a store:   {}\n{notice}", place.store.display()));
+        Ok((engine, store, root))
+    }
+
     fn path(&self) -> Result<PathBuf, Failure> {
         if let Some(path) = &self.keyring {
             return Ok(path.clone());

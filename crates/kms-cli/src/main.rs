@@ -19,6 +19,7 @@ mod message_keys;
 mod output;
 mod progress;
 mod report;
+mod serve;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,7 +35,8 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_all
 fn main() -> ExitCode {
     harden::process();
     let arguments = Arguments::parse();
-    match interrupt::install().and_then(|()| arguments.run()) {
+    let watched = if arguments.is_server() { Ok(()) } else { interrupt::install() };
+    match watched.and_then(|()| arguments.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.silent {

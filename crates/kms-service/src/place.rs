@@ -26,6 +26,8 @@ use crate::{AccountId, AliasName, KmsKeyId, Region, Timestamp};
 
 pub(crate) const MATERIALS: &[u8] = b"m/";
 pub(crate) const DUE: &[u8] = b"d/";
+/// What the store says of itself.
+pub(crate) const OF_STORE: &[u8] = b"s/";
 pub(crate) const AUDIT_LOGS: &[u8] = b"s/audit/";
 pub(crate) const CLOCK: &[u8] = b"s/clock";
 

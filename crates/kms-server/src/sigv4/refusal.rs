@@ -66,7 +66,7 @@ impl Refusal {
         Self::new(AuthException::InvalidSignature, message.into())
     }
 
-    pub(super) const fn unrecognized() -> Self {
+    pub(crate) const fn unrecognized() -> Self {
         const TEXT: &str = "The security token included in the request is invalid.";
         Self::new(AuthException::UnrecognizedClient, Cow::Borrowed(TEXT))
     }

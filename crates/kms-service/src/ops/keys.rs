@@ -24,6 +24,13 @@ use crate::{Arn, Exception, KmsError, KmsKeyId, Timestamp, place};
 
 impl Sealed for CreateKeyRequest {
     fn perform(&self, step: &Step<'_>) -> Result<CreateKeyResponse, KmsError> {
+        self.make(step, None)
+    }
+}
+
+impl CreateKeyRequest {
+    /// Makes the key; with the id that its operator has chosen, if there is one.
+    pub(crate) fn make(&self, step: &Step<'_>, chosen: Option<KmsKeyId>) -> Result<CreateKeyResponse, KmsError> {
         let (spec, usage) = (self.spec()?, self.usage()?);
         let origin = self.origin.as_ref().map_or(Ok(OriginType::AwsKms), api::Named::get)?;
         let multi_region = self.multi_region == Some(true);
@@ -53,7 +60,10 @@ impl Sealed for CreateKeyRequest {
             Some(policy) => policy.clone(),
             None => default_policy(account),
         };
-        let id = KmsKeyId::random(multi_region, &step.service.random)?;
+        let id = match chosen {
+            Some(id) => id,
+            None => KmsKeyId::random(multi_region, &step.service.random)?,
+        };
         let region = &step.caller.region;
         let mut record = KeyRecord {
             revision: 0,
@@ -80,6 +90,10 @@ impl Sealed for CreateKeyRequest {
             multi_region: multi_region.then(|| MultiRegion { primary: region.clone(), replicas: BTreeSet::new() }),
         };
         check_new_policy(step, &record, self.bypass_policy_lockout_safety_check)?;
+        // A random id is nobody's. Material in the place of a chosen one may be another key's, which is not to be touched.
+        if chosen.is_some() && home.open(MaterialId::from(id.id()), &home.call()).is_ok() {
+            return Err(taken(id));
+        }
         if origin != OriginType::External {
             // Before the record: material without a record is nothing, a record without material would be half a key.
             home.create(MaterialId::from(id.id()), spec, usage)?;
@@ -88,6 +102,9 @@ impl Sealed for CreateKeyRequest {
         }
         let most = step.service.limits.keys;
         let added = step.service.edit(|edit| {
+            if chosen.is_some() && edit.key(region, id.id())?.is_some() {
+                return Err(taken(id));
+            }
             edit.count(account, region, |counts| {
                 if counts.keys >= most {
                     return Err(KmsError::with(
@@ -103,6 +120,7 @@ impl Sealed for CreateKeyRequest {
         });
         if let Err(error) = &added
             && error.is_certain()
+            && error.exception() != Exception::AlreadyExists
             && origin != OriginType::External
         {
             home.destroy(MaterialId::from(id.id()))?;
@@ -111,9 +129,7 @@ impl Sealed for CreateKeyRequest {
         step.made(&record)?;
         Ok(CreateKeyResponse { key_metadata: metadata(&record, true, None, step.now)? })
     }
-}
 
-impl CreateKeyRequest {
     /// The custom key store that the key is to be in.
     fn in_store(&self, origin: OriginType, spec: KeySpec, multi_region: bool) -> Result<Option<&str>, KmsError> {
         let unsupported = |text: &'static str| Err(KmsError::with(Exception::UnsupportedOperation, text));
@@ -138,6 +154,10 @@ impl CreateKeyRequest {
             (_, None) => Ok(None),
         }
     }
+}
+
+fn taken(id: KmsKeyId) -> KmsError {
+    KmsError::with(Exception::AlreadyExists, format!("A key has the id {id}."))
 }
 
 /// The first generation of a key that the service has made.

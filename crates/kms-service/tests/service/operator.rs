@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use kms_core::{KeyId, KeyMaterial, KeySpec, KeyUsage, MaterialId, Secret, SystemRandom};
 use kms_service::api::{
-    DeleteImportedKeyMaterialRequest, DescribeKeyRequest, EnableKeyRotationRequest, KeyState, ListAliasesRequest,
-    ListKeysRequest, OriginType, ScheduleKeyDeletionRequest,
+    CreateAliasRequest, CreateKeyRequest, DeleteImportedKeyMaterialRequest, DescribeKeyRequest,
+    EnableKeyRotationRequest, KeyState, ListAliasesRequest, ListKeysRequest, OriginType, ScheduleKeyDeletionRequest,
 };
 use kms_service::operator::{Adopted, AdoptedGeneration};
-use kms_service::{Exception, Timestamp};
+use kms_service::{Exception, KmsKeyId, Timestamp};
 
 use crate::desk::{ACCOUNT, Desk, HERE, OTHER_ACCOUNT, account, refused, region, user};
 
@@ -146,4 +146,49 @@ fn names_are_looked_up_within_an_account() {
     assert!(desk.service.known(account(OTHER_ACCOUNT), &here, id).unwrap().is_none());
     assert!(desk.service.ids_from(account(OTHER_ACCOUNT), &here, "", 10).unwrap().is_empty());
     assert!(desk.service.alias_target(mine, &here, &"alias/none".parse().unwrap()).unwrap().is_none());
+}
+
+#[test]
+fn a_key_is_made_with_the_id_that_is_chosen() {
+    let desk = Desk::new();
+    let id: KmsKeyId = "mrk-0123456789abcdef0123456789abcdef".parse().unwrap();
+    let request = CreateKeyRequest { multi_region: Some(true), ..Default::default() };
+    let made = desk.service.create_key_as(&desk.caller, id, &request).unwrap().key_metadata;
+    assert_eq!(made.key_id, id.to_string());
+    let sealed = desk.encrypt(&made.key_id, b"secret").unwrap().ciphertext_blob;
+    // Again: the key stays as it is, with its material.
+    refused(desk.service.create_key_as(&desk.caller, id, &request), Exception::AlreadyExists, "");
+    let elsewhere = KmsKeyId::new(id.id(), false);
+    let plain = CreateKeyRequest::default();
+    refused(desk.service.create_key_as(&desk.caller, elsewhere, &plain), Exception::AlreadyExists, "");
+    assert_eq!(desk.decrypt(&sealed).unwrap().plaintext.unwrap().expose(), b"secret");
+    assert_eq!(desk.ask(ListKeysRequest::default()).unwrap().keys.len(), 1);
+    let other = KmsKeyId::random(false, &SystemRandom).unwrap();
+    refused(desk.service.create_key_as(&desk.caller, other, &request), Exception::Validation, "mrk-");
+    let external = CreateKeyRequest { origin: Some(OriginType::External.into()), ..Default::default() };
+    desk.service.create_key_as(&desk.caller, other, &external).unwrap();
+    refused(desk.service.create_key_as(&desk.caller, other, &external), Exception::AlreadyExists, "");
+    assert!(desk.service.store().check().unwrap().flaws.is_empty());
+}
+
+#[test]
+fn a_service_for_tests_is_emptied_and_goes_on() {
+    let desk = Desk::new();
+    let key = desk.create(CreateKeyRequest::default()).key_id;
+    let alias = || CreateAliasRequest { alias_name: "alias/one".into(), target_key_id: key.as_str().into() };
+    desk.ask(alias()).unwrap();
+    for _ in 0..80 {
+        desk.create(CreateKeyRequest::default());
+    }
+    let sealed = desk.encrypt(&key, b"secret").unwrap().ciphertext_blob;
+    desk.service.empty().unwrap();
+    assert!(desk.ask(ListKeysRequest::default()).unwrap().keys.is_empty());
+    assert!(desk.ask(ListAliasesRequest::default()).unwrap().aliases.is_empty());
+    refused(desk.decrypt(&sealed), Exception::AccessDenied, "");
+    let found = desk.service.store().check().unwrap();
+    assert_eq!((found.keys, found.materials, found.flaws.len()), (0, 0, 0));
+    let id = key.parse().unwrap();
+    desk.service.create_key_as(&desk.caller, id, &CreateKeyRequest::default()).unwrap();
+    desk.ask(alias()).unwrap();
+    refused(desk.decrypt(&sealed), Exception::InvalidCiphertext, "");
 }

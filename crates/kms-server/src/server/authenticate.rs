@@ -1,0 +1,58 @@
+//! Who made a request: signatures against credentials.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use http::request::Parts;
+use kms_service::{AccountId, Clock, Exception, KmsError, SystemClock};
+
+use crate::app::{Authenticate, Authenticated};
+use crate::credentials::{Credentials, KMS};
+use crate::metrics::Metrics;
+use crate::sigv4;
+
+/// Checks the signatures of requests of the KMS API.
+pub(super) struct Authenticator {
+    pub(super) credentials: Arc<Credentials>,
+    /// The accounts that are served; empty for all.
+    pub(super) accounts: BTreeSet<AccountId>,
+    pub(super) metrics: Metrics,
+}
+
+impl Authenticator {
+    fn check(&self, head: &Parts, body: &[u8]) -> Result<Authenticated, sigv4::Refusal> {
+        let signed = sigv4::verify(head, body, KMS, &self.credentials, SystemClock.now())?;
+        let credential = &signed.credential;
+        let account = credential.principal().account_id();
+        if !self.accounts.is_empty() && !account.is_some_and(|account| self.accounts.contains(&account)) {
+            // As for an access key that is not known.
+            return Err(sigv4::Refusal::unrecognized());
+        }
+        Ok(Authenticated {
+            principal: credential.principal().clone(),
+            policies: credential.policies().clone(),
+            access_key_id: credential.access_key_id().to_owned(),
+            region: signed.region,
+        })
+    }
+}
+
+impl Authenticate for Authenticator {
+    fn authenticate(&self, head: &Parts, body: &[u8]) -> Result<Authenticated, KmsError> {
+        self.check(head, body).map_err(|refusal| {
+            self.metrics.refused_signature(refusal.exception().as_str());
+            KmsError::with(exception(refusal.exception()), refusal.message().to_owned())
+        })
+    }
+}
+
+/// The same exception in the table that says what goes over the wire.
+fn exception(refused: sigv4::AuthException) -> Exception {
+    use sigv4::AuthException as A;
+    match refused {
+        A::MissingAuthenticationToken => Exception::MissingAuthenticationToken,
+        A::IncompleteSignature => Exception::IncompleteSignature,
+        A::UnrecognizedClient => Exception::UnrecognizedClient,
+        A::InvalidSignature => Exception::InvalidSignature,
+    }
+}
