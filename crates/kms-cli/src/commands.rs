@@ -2,6 +2,7 @@
 
 mod asking;
 mod audit;
+mod credentials;
 mod data_key;
 mod decrypt;
 mod doctor;
@@ -61,6 +62,8 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     #[command(subcommand)]
+    Credentials(credentials::CredentialsCommand),
+    #[command(subcommand)]
     Store(store::StoreCommand),
     Usage(usage::Usage),
     #[command(subcommand)]
@@ -90,6 +93,7 @@ impl Arguments {
             Command::Key(command) => command.run(common),
             Command::Policy(command) => command.run(common),
             Command::Audit(command) => command.run(common),
+            Command::Credentials(command) => command.run(common),
             Command::Store(command) => command.run(common),
             Command::Usage(command) => command.run(common),
             Command::Hsm(command) => command.run(common),

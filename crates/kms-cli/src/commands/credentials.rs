@@ -1,0 +1,152 @@
+//! `kms credentials`: the access keys that a server knows.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use kms_core::SystemRandom;
+use kms_server::credentials::{self, CredentialsError, CredentialsOptions, KMS, NewAccessKey, XKS_PROXY};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::Common;
+use crate::failure::{Failure, Status};
+use crate::input::Input;
+use crate::output::{Destination, write_small};
+use crate::report;
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// The largest policy that is read, in bytes.
+const MAX_POLICY: u64 = 256 * 1024;
+
+/// Make, list and remove the access keys that a server knows
+///
+/// A running server notices changes of the file by itself.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CredentialsCommand {
+    Add(Add),
+    List(List),
+    Remove(Remove),
+}
+
+/// Make an access key for a principal
+///
+/// Its secret is printed once, for whoever is to use it. The file, which is made if it is not there, holds it in clear, and
+/// only its owner can read it.
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// The file of credentials
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Whose it is: the ARN of a user, a role, a role's session, or an account's root
+    #[arg(short, long, value_name = "ARN")]
+    principal: String,
+
+    /// A policy of the principal, in a file; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    identity_policy: Vec<PathBuf>,
+
+    /// For AWS KMS, which calls the proxy of external key stores with it
+    #[arg(long)]
+    xks: bool,
+}
+
+/// List the access keys and whose they are; no secret is shown
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// The file of credentials
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Remove an access key
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The file of credentials
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The access key id
+    #[arg(value_name = "ID")]
+    access_key_id: String,
+}
+
+impl CredentialsCommand {
+    pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
+        match self {
+            Self::Add(command) => command.run(common),
+            Self::List(command) => command.run(common),
+            Self::Remove(command) => command.run(common),
+        }
+    }
+}
+
+/// A text file.
+fn read(path: &std::path::Path, max: u64) -> Result<Zeroizing<String>, Failure> {
+    let bytes = Input::open(path)?.read_small(max)?;
+    let text = core::str::from_utf8(&bytes);
+    let text = text.map_err(|_| Failure::new(Status::Refused, "is not UTF-8").about(path.display()))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Replaces the file. Nobody but its owner can read the new one.
+fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    write_small(&Destination::File(path.to_path_buf()), true, 0o600, text.as_bytes())
+}
+
+fn refused(path: &std::path::Path, error: &CredentialsError) -> Failure {
+    let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
+    Failure::new(Status::Refused, format!("{line}{}", error.problem())).about(path.display())
+}
+
+impl Add {
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let before = if self.file.exists() { read(&self.file, MAX_FILE)? } else { Zeroizing::default() };
+        let policies = self.identity_policy.iter().map(|path| Ok(read(path, MAX_POLICY)?.to_string()));
+        let policies = policies.collect::<Result<Vec<_>, Failure>>()?;
+        let service = if self.xks { XKS_PROXY } else { KMS };
+        let key = NewAccessKey::generate(service, &SystemRandom)?;
+        let after = credentials::add(&before, &key, &self.principal, service, &policies);
+        write(&self.file, &after.map_err(|error| refused(&self.file, &error))?)?;
+        let (id, secret) = (&key.access_key_id, &key.secret_access_key);
+        let text = Zeroizing::new(format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={}", secret.as_str()));
+        common.report.result(&text, || json!({ "AccessKeyId": id, "SecretAccessKey": secret.as_str() }))
+    }
+}
+
+impl List {
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let text = read(&self.file, MAX_FILE)?;
+        let all = CredentialsOptions::new().sealed_as_they_are().parse(&text);
+        let mut all = all.map_err(|error| refused(&self.file, &error))?.all();
+        all.sort_by(|one, other| one.access_key_id().cmp(other.access_key_id()));
+        let rows: Vec<Vec<String>> = all
+            .iter()
+            .map(|one| {
+                let policies = format!("{} policies", one.policies().len());
+                vec![one.access_key_id().into(), one.principal().to_string(), one.service().into(), policies]
+            })
+            .collect();
+        common.report.result(&report::table(&rows), || {
+            all.iter()
+                .map(|one| {
+                    json!({
+                        "AccessKeyId": one.access_key_id(), "Principal": one.principal().to_string(),
+                        "Service": one.service(), "Policies": one.policies().len(),
+                    })
+                })
+                .collect()
+        })
+    }
+}
+
+impl Remove {
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let before = read(&self.file, MAX_FILE)?;
+        let after = credentials::remove(&before, &self.access_key_id);
+        write(&self.file, &after.map_err(|error| refused(&self.file, &error))?)?;
+        common.report.done(&format!("{}: {} is removed", self.file.display(), self.access_key_id));
+        common.report.record(|| json!({ "AccessKeyId": self.access_key_id }))
+    }
+}
