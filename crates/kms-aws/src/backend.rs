@@ -123,12 +123,18 @@ impl AwsBackend {
                 let error = self.client.error(*failed, alias);
                 // Nothing is to be left behind, but a key that may have its name by now is not left behind.
                 if !error.may_have_run() {
-                    self.schedule_deletion(made.key_id(), deadline)?;
+                    self.clear_away(&made, deadline);
                 }
                 Err(error)
             }
             Err(late) => Err(late),
         }
+    }
+
+    /// Schedules the deletion of a key that came to nothing. What that failed of is told, not whether this does: a key
+    /// without a name and use is left if it does not, whose description says what it was made for.
+    fn clear_away(&self, made: &KeyMetadata, deadline: Deadline) {
+        drop(self.schedule_deletion(made.key_id(), deadline));
     }
 
     fn schedule_deletion(&self, key: &str, deadline: Deadline) -> Result<(), Error> {
@@ -228,7 +234,7 @@ impl Backend for AwsBackend {
         let made = self.make(alias, (spec, usage), OriginType::External, deadline)?;
         let brought = import::into(&self.client, made.key_id(), spec, &material, deadline);
         if let Err(error) = brought {
-            self.schedule_deletion(made.key_id(), deadline)?;
+            self.clear_away(&made, deadline);
             return Err(error);
         }
         match self.name(alias, made, deadline)? {

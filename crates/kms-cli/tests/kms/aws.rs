@@ -74,7 +74,7 @@ fn a_file_under_a_key_at_aws_needs_no_keyring() {
     aws.ok(&["decrypt", "other.kms", "--key", &alias, "-f", "-o", "back"]);
     let names: Vec<_> = std::fs::read_dir(aws.home.0.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name == "store"), "no keyring was made: {names:?}");
-    aws.fails(&["decrypt", "plain.kms", "--key", &arn, "-f", "-o", "back", "-c", "tenant=43"], 3, &["--context"]);
+    aws.fails(&["decrypt", "plain.kms", "--key", &arn, "-f", "-o", "back", "-c", "tenant=43"], 3, &["tenant"]);
 }
 
 #[test]
