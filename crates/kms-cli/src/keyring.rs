@@ -18,6 +18,7 @@ use kms_service::sealed::Header;
 use kms_soft::keyring::{RootInfo, RootKey};
 use kms_store::Sqlite;
 
+use crate::aws::{self, AwsArguments};
 use crate::failure::{Failure, Status};
 use crate::hsm::HsmArguments;
 use crate::keys::{DEFAULT_ALIAS, Entry, Keys, LocalKeys, NewKey, TokenKeys};
@@ -64,6 +65,9 @@ pub(crate) struct KeyringArguments {
 
     #[command(flatten)]
     pub(crate) hsm: HsmArguments,
+
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
 }
 
 impl KeyringArguments {
@@ -126,6 +130,11 @@ impl KeyringArguments {
             return Ok(Box::new(keys));
         }
         Ok(Box::new(self.local(report)?))
+    }
+
+    /// The keys among which `name` is: those at AWS KMS for an ARN of one.
+    pub(crate) fn open_for(&self, name: &str, report: Report) -> Result<Box<dyn Keys>, Failure> {
+        if aws::names_key(name) { self.aws.open(name) } else { self.open(report) }
     }
 
     /// The keys of the keyring, for what only they have.

@@ -25,7 +25,7 @@ pub(crate) const ARN_PREFIX: &str = "arn:aws:kms:local:000000000000:key/";
 const LIST_HINT: &str = "`kms key list` shows the keys there are.";
 
 /// The ARN that stands for a key in messages.
-pub(crate) fn arn(key: KeyId) -> String {
+fn arn(key: KeyId) -> String {
     format!("{ARN_PREFIX}{key}")
 }
 
@@ -46,6 +46,8 @@ pub(crate) struct Entry {
     pub(crate) spec: KeySpec,
     /// What it may be used for. More than one only for an object in a token that others made.
     pub(crate) usages: Vec<KeyUsage>,
+    /// The ARN, of a key that has one of its own.
+    pub(crate) arn: Option<String>,
     /// How it came to be, if that is known.
     pub(crate) origin: Option<&'static str>,
     /// When, since 1970.
@@ -66,6 +68,11 @@ impl Entry {
     /// What to call it: its first alias, or its id.
     pub(crate) fn name(&self) -> String {
         self.aliases.first().cloned().unwrap_or_else(|| self.id.to_string())
+    }
+
+    /// The ARN that stands for it in messages.
+    pub(crate) fn arn(&self) -> String {
+        self.arn.clone().unwrap_or_else(|| arn(self.id))
     }
 
     pub(crate) fn usage(&self) -> String {
@@ -111,6 +118,11 @@ pub(crate) trait Keys: Send + Sync {
     /// The key of a name: an alias with or without `alias/`, an id or its beginning, an ARN.
     fn find(&self, name: &str) -> Result<Entry, Failure>;
 
+    /// The same, of a key that messages are to be encrypted under: what is not known of it is not asked.
+    fn find_symmetric(&self, name: &str) -> Result<Entry, Failure> {
+        self.find(name)
+    }
+
     /// A key to encrypt with, its newest generation; whether it is symmetric is for whoever uses it to find out.
     fn symmetric(&self, key: &Entry) -> Result<Key, Failure>;
 
@@ -143,6 +155,6 @@ impl dyn Keys + '_ {
     /// A symmetric key, to encrypt messages under.
     pub(crate) fn wrapping_key(&self, key: &Entry) -> Result<KmsWrappingKey, Failure> {
         let hint = "Files are encrypted under SYMMETRIC_DEFAULT keys: `kms key create` makes one.";
-        KmsWrappingKey::new(arn(key.id), self.symmetric(key)?).map_err(|error| Failure::from(error).hint(hint))
+        KmsWrappingKey::new(key.arn(), self.symmetric(key)?).map_err(|error| Failure::from(error).hint(hint))
     }
 }

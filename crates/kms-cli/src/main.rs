@@ -7,6 +7,7 @@
 )]
 #![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when nobody reads.
 
+mod aws;
 mod commands;
 mod failure;
 mod harden;

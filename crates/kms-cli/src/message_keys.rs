@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use kms_core::message::{AWS_KMS, DecryptionRequest, EncryptedDataKey, EncryptionRequest, KmsWrappingKey, WrappingKey};
 use kms_core::{Error, ErrorKind, KeyId, Secret};
 
+use crate::aws;
 use crate::failure::Failure;
 use crate::keys::{ARN_PREFIX, Keys};
 
@@ -16,9 +17,18 @@ fn shortened(name: &str) -> String {
     name.chars().take(NAME_SHOWN).collect()
 }
 
+/// Whose keys read messages.
+#[derive(Clone, Copy)]
+pub(crate) enum Readers<'a> {
+    /// Those of a keyring or an HSM, all of them.
+    There(&'a dyn Keys),
+    /// Those that the user named, at AWS KMS.
+    Named(&'a [Box<dyn WrappingKey>]),
+}
+
 /// All keys as readers of one message; only those that it names are opened.
 pub(crate) struct MessageKeys<'a> {
-    keys: &'a dyn Keys,
+    keys: Readers<'a>,
     /// The keys that the message names and that are not here.
     unknown: Mutex<Vec<String>>,
     /// Whether the user insists on pairs of context.
@@ -26,7 +36,7 @@ pub(crate) struct MessageKeys<'a> {
 }
 
 impl<'a> MessageKeys<'a> {
-    pub(crate) const fn new(keys: &'a dyn Keys, asks_for_context: bool) -> Self {
+    pub(crate) const fn new(keys: Readers<'a>, asks_for_context: bool) -> Self {
         Self { keys, unknown: Mutex::new(Vec::new()), asks_for_context }
     }
 
@@ -42,11 +52,18 @@ impl<'a> MessageKeys<'a> {
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };
-                failure.hint(format!(
-                    "It was encrypted under {}{more}; {} has no such key.",
-                    shown.join(", "),
-                    self.keys.place()
-                ))
+                let under = format!("It was encrypted under {}{more}", shown.join(", "));
+                match self.keys {
+                    Readers::Named(_) => {
+                        failure.hint(format!("{under}, which is none of the keys that --key or --discovery allows."))
+                    }
+                    Readers::There(keys) if unknown.iter().any(|name| aws::names_key(name)) => failure.hint(format!(
+                        "{under}; {} has no such key.\nA key at AWS KMS is asked only if it is named, with --key ARN, or \
+                         allowed, with --discovery.",
+                        keys.place()
+                    )),
+                    Readers::There(keys) => failure.hint(format!("{under}; {} has no such key.", keys.place())),
+                }
             }
             ErrorKind::Rejected if self.asks_for_context => {
                 failure.hint("It is damaged or forged, or --context names a pair that it was not made with.")
@@ -56,7 +73,7 @@ impl<'a> MessageKeys<'a> {
         }
     }
 
-    fn find(&self, wrapped: &EncryptedDataKey<'_>) -> Option<Result<KmsWrappingKey, Error>> {
+    fn find(keys: &dyn Keys, wrapped: &EncryptedDataKey<'_>) -> Option<Result<KmsWrappingKey, Error>> {
         if wrapped.provider_id != AWS_KMS {
             return None;
         }
@@ -64,7 +81,7 @@ impl<'a> MessageKeys<'a> {
         let id: KeyId = name.strip_prefix(ARN_PREFIX)?.parse().ok()?;
         // The blob says which generation of the key made it.
         let made_by = kms_core::blob::material_id(&wrapped.ciphertext).ok().filter(|made_by| made_by.key == id);
-        let opened = self.keys.open_material(made_by.unwrap_or(id.into()))?;
+        let opened = keys.open_material(made_by.unwrap_or(id.into()))?;
         Some(opened.and_then(|key| KmsWrappingKey::new(name, key)))
     }
 }
@@ -79,15 +96,18 @@ impl WrappingKey for MessageKeys<'_> {
         wrapped: &EncryptedDataKey<'_>,
         request: &DecryptionRequest<'_>,
     ) -> Option<Result<Secret, Error>> {
-        match self.find(wrapped) {
-            Some(Ok(key)) => key.unwrap_data_key(wrapped, request),
-            Some(Err(error)) => Some(Err(error)),
-            None => {
-                let name = key_name(wrapped);
-                self.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(name);
-                None
-            }
+        let answer = match self.keys {
+            Readers::There(keys) => match Self::find(keys, wrapped) {
+                Some(Ok(key)) => key.unwrap_data_key(wrapped, request),
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
+            },
+            Readers::Named(keys) => keys.iter().find_map(|key| key.unwrap_data_key(wrapped, request)),
+        };
+        if answer.is_none() {
+            self.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(key_name(wrapped));
         }
+        answer
     }
 }
 

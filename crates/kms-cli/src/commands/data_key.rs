@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Common;
 use crate::failure::Failure;
-use crate::keys::{DEFAULT_ALIAS, arn};
+use crate::keys::DEFAULT_ALIAS;
 use crate::report;
 
 /// Make a data key: once in clear, to encrypt with, and once encrypted, to store
@@ -39,13 +39,13 @@ impl GenerateDataKey {
         let (keys, entry) = if self.key == DEFAULT_ALIAS {
             common.keyring.default_key(common.report)?
         } else {
-            let keys = common.keyring.open(common.report)?;
-            let entry = keys.find(&self.key)?;
+            let keys = common.keyring.open_for(&self.key, common.report)?;
+            let entry = keys.find_symmetric(&self.key)?;
             (keys, entry)
         };
         let key = keys.symmetric(&entry)?;
         let (data_key, blob) = key.generate_data_key(self.bytes, &context, &Call::default())?;
-        let (arn, blob) = (arn(entry.id), Base64::encode_string(blob.as_bytes()));
+        let (arn, blob) = (entry.arn(), Base64::encode_string(blob.as_bytes()));
         let plaintext = Zeroizing::new(if self.without_plaintext {
             String::new()
         } else {

@@ -12,8 +12,8 @@ use super::Common;
 use super::encrypt::EXTENSION;
 use crate::failure::Failure;
 use crate::input::{Input, read_full};
-use crate::keys::Keys;
-use crate::message_keys::MessageKeys;
+
+use crate::message_keys::{MessageKeys, Readers};
 use crate::output::{Destination, Output, refuse_terminal};
 use crate::progress::Watched;
 use crate::report;
@@ -32,6 +32,18 @@ pub(crate) struct Decrypt {
     /// Write there; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Decrypt with this key at AWS KMS, by ARN, instead of the keyring's; more than one: with any of them
+    #[arg(short, long = "key", value_name = "ARN")]
+    keys: Vec<String>,
+
+    /// Decrypt with whatever key at AWS KMS the message names: whoever wrote it chooses the key
+    #[arg(long, conflicts_with = "keys")]
+    discovery: bool,
+
+    /// With --discovery: only keys of this account, 12 digits; more than one: of any of them
+    #[arg(long, value_name = "ID", requires = "discovery")]
+    discovery_account: Vec<String>,
 
     /// Insist that the message is bound to this pair
     #[arg(short, long = "context", value_name = "KEY=VALUE", value_parser = super::context_pair)]
@@ -54,7 +66,14 @@ impl Decrypt {
     pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
         super::one_output_each(&self.files, self.output.as_deref())?;
         let context = super::context(&self.context)?;
-        let keys = common.keyring.open(common.report)?;
+        let (here, named);
+        let keys = if self.keys.is_empty() && !self.discovery {
+            here = common.keyring.open(common.report)?;
+            Readers::There(&*here)
+        } else {
+            named = common.keyring.aws.readers(&self.keys, &self.discovery_account)?;
+            Readers::Named(&named)
+        };
         super::for_each(&self.files, common.report, |file| {
             let to = self.destination(file)?;
             if common.report.json && to == Destination::Stdout {
@@ -64,7 +83,7 @@ impl Decrypt {
             }
             let input = Input::open(file)?;
             let name = input.name.clone();
-            self.decrypt(common, input, &to, &context, &*keys).map_err(|failure| failure.of_input().about(&name))
+            self.decrypt(common, input, &to, &context, keys).map_err(|failure| failure.of_input().about(&name))
         })
     }
 
@@ -89,16 +108,22 @@ impl Decrypt {
         mut input: Input,
         to: &Destination,
         context: &EncryptionContext,
-        keys: &dyn Keys,
+        keys: Readers<'_>,
     ) -> Result<(), Failure> {
         // The first bytes tell what it is, and whether it is signed.
         let mut start = [0; 4];
         let len = read_full(&mut input, &mut start)?;
         let start = start.get(..len).unwrap_or_default();
-        if start.first() == Some(&blob::VERSION) {
+        let suite = Header::suite_of(start);
+        // The blobs of AWS KMS have no first byte of their own: what is no message may be one.
+        let is_blob = match keys {
+            Readers::There(_) => start.first() == Some(&blob::VERSION),
+            Readers::Named(_) => suite.is_none(),
+        };
+        if is_blob {
             return self.decrypt_blob(common, start, input, to, context, keys);
         }
-        let is_signed = Header::suite_of(start).is_some_and(AlgorithmSuite::is_signed);
+        let is_signed = suite.is_some_and(AlgorithmSuite::is_signed);
         let policy = if self.require_commitment {
             CommitmentPolicy::RequireEncryptRequireDecrypt
         } else {
@@ -130,14 +155,17 @@ impl Decrypt {
         input: Input,
         to: &Destination,
         context: &EncryptionContext,
-        keys: &dyn Keys,
+        keys: Readers<'_>,
     ) -> Result<(), Failure> {
         refuse_terminal(to, self.output.is_some())?;
         let name = input.name.clone();
         let rest = input.read_small(blob::MAX_BLOB as u64)?;
         let sealed = [start, &rest].concat();
-        let made_by = blob::material_id(&sealed)?;
-        let plaintext = keys.material(made_by)?.decrypt(&sealed, context, &Call::default()).map_err(|error| {
+        let key = match keys {
+            Readers::There(keys) => keys.material(blob::material_id(&sealed)?)?,
+            Readers::Named(_) => common.keyring.aws.only_key(&self.keys)?,
+        };
+        let plaintext = key.decrypt(&sealed, context, &Call::default()).map_err(|error| {
             let hint = "A blob opens only with the --context pairs it was made with.";
             Failure::hinting(error, ErrorKind::Rejected, hint)
         })?;
@@ -155,7 +183,7 @@ impl Decrypt {
 
 struct MessageReader<'a> {
     options: DecryptOptions,
-    keys: &'a dyn Keys,
+    keys: Readers<'a>,
     asks_for_context: bool,
 }
 

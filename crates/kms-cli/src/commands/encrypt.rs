@@ -10,9 +10,10 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::Common;
+use crate::aws;
 use crate::failure::Failure;
 use crate::input::{Input, read_full};
-use crate::keys;
+use crate::keys::{Entry, Keys};
 use crate::output::{Destination, Output, refuse_terminal};
 use crate::progress::Watched;
 use crate::report;
@@ -119,19 +120,23 @@ impl Encrypt {
 
     /// The keys to encrypt under, and what to call them.
     fn keys(&self, common: &Common) -> Result<(WrappingKeys<'static>, Vec<KeyName>), Failure> {
-        let (there, entries) = if self.keys.is_empty() {
+        if self.keys.is_empty() {
             let (there, entry) = common.keyring.default_key(common.report)?;
-            (there, vec![entry])
-        } else {
-            let there = common.keyring.open(common.report)?;
-            let entries = self.keys.iter().map(|name| there.find(name)).collect::<Result<Vec<_>, _>>()?;
-            (there, entries)
-        };
+            return Ok((WrappingKeys::new().with(there.wrapping_key(&entry)?), vec![KeyName::of(&entry)]));
+        }
+        // One keyring, or one connection, for all its keys; none that is not needed.
+        let (mut here, mut at_aws) = (None, None);
         let mut keys = WrappingKeys::new();
         let mut names = Vec::new();
-        for entry in &entries {
-            keys = keys.with(there.wrapping_key(entry)?);
-            names.push(KeyName { name: entry.name(), arn: keys::arn(entry.id) });
+        for name in &self.keys {
+            let there: &dyn Keys = if aws::names_key(name) {
+                &**opened(&mut at_aws, || common.keyring.open_for(name, common.report))?
+            } else {
+                &**opened(&mut here, || common.keyring.open(common.report))?
+            };
+            let entry = there.find_symmetric(name)?;
+            keys = keys.with(there.wrapping_key(&entry)?);
+            names.push(KeyName::of(&entry));
         }
         Ok((keys, names))
     }
@@ -193,6 +198,20 @@ impl Encrypt {
 struct KeyName {
     name: String,
     arn: String,
+}
+
+impl KeyName {
+    fn of(entry: &Entry) -> Self {
+        Self { name: entry.name(), arn: entry.arn() }
+    }
+}
+
+/// What is in `there`, opened if nothing is.
+fn opened<T>(there: &mut Option<T>, open: impl FnOnce() -> Result<T, Failure>) -> Result<&T, Failure> {
+    match there {
+        Some(opened) => Ok(opened),
+        empty => Ok(empty.insert(open()?)),
+    }
 }
 
 /// Encrypts all of `input`; returns how much that was.

@@ -254,7 +254,7 @@ impl List {
 
 impl Show {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        let keys = common.keyring.open(common.report)?;
+        let keys = common.keyring.open_for(&self.key, common.report)?;
         let entry = keys.find(&self.key)?;
         let public = match entry.spec.is_asymmetric() {
             true => Some(keys.public_key(&entry)?.to_spki_der()?),
@@ -292,7 +292,7 @@ impl Import {
 
 impl PublicKeyCommand {
     fn run(self, common: &Common) -> Result<(), Failure> {
-        let keys = common.keyring.open(common.report)?;
+        let keys = common.keyring.open_for(&self.key, common.report)?;
         let public = keys.public_key(&keys.find(&self.key)?)?;
         let bytes = if self.der { public.to_spki_der()? } else { public.to_pem()?.into_bytes() };
         let to = self.output.as_deref().map_or(Destination::Stdout, Destination::from_argument);

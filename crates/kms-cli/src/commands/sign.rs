@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Common;
 use crate::failure::Failure;
 use crate::input::{Input, as_pem, read_full};
-use crate::keys::{Entry, arn};
+use crate::keys::Entry;
 use crate::output::{Destination, refuse_terminal, write_small};
 use crate::progress::Watched;
 
@@ -72,7 +72,7 @@ pub(crate) struct Verify {
 
 impl Sign {
     pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let keys = common.keyring.open(common.report)?;
+        let keys = common.keyring.open_for(&self.key, common.report)?;
         let entry = keys.find(&self.key)?;
         if !entry.usages.contains(&KeyUsage::SignVerify) {
             return Err(self.does_not_sign(&entry));
@@ -97,7 +97,7 @@ impl Sign {
         }
         common.report.record(|| {
             json!({
-                "KeyId": arn(entry.id),
+                "KeyId": entry.arn(),
                 "SigningAlgorithm": algorithm.as_str(),
                 "Signature": Base64::encode_string(&signature),
             })
@@ -146,7 +146,7 @@ impl Verify {
             return Ok((key.map_err(|error| Failure::from(error).about(path.display()))?, path.display().to_string()));
         }
         let name = self.key.clone().unwrap_or_default();
-        let keys = common.keyring.open(common.report)?;
+        let keys = common.keyring.open_for(&name, common.report)?;
         Ok((keys.public_key(&keys.find(&name)?)?, name))
     }
 }

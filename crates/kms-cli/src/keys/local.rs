@@ -214,6 +214,7 @@ fn entry(key: Known) -> Entry {
         id: key.id.id(),
         spec: key.spec,
         usages: vec![key.usage],
+        arn: None,
         origin: data.origin.map(OriginType::as_str),
         created: data.creation_date.map(|at| Duration::from_millis(at.as_millis())),
         at: key.generations.iter().map(at).collect(),

@@ -111,6 +111,7 @@ impl TokenKeys {
                 id: id.key,
                 spec: key.spec,
                 usages: key.usages,
+                arn: None,
                 origin: key.record.map(|(origin, _)| match origin {
                     KeyOrigin::External => "EXTERNAL",
                     _ => "HSM",

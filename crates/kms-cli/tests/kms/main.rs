@@ -3,8 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod audit;
+#[cfg(feature = "aws")]
+mod aws;
 mod credentials;
 mod desk;
+#[cfg(feature = "aws")]
+#[path = "../../../kms-aws/tests/aws/endpoint.rs"]
+#[expect(
+    dead_code,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::unwrap_in_result,
+    reason = "shared with the tests of kms-aws, which use all of it"
+)]
+mod endpoint;
 mod files;
 mod first_use;
 mod hostile;

@@ -287,6 +287,22 @@ pub fn signature_to_der(spec: KeySpec, fixed: &[u8]) -> Result<Vec<u8>, Error> {
     })
 }
 
+/// Turns the DER of an ECDSA signature (RFC 3279, section 2.2.3), as remote services answer it, into the fixed form
+/// `r || s`.
+///
+/// # Errors
+/// `Malformed` if it is not a signature on the curve of `spec`; `InvalidInput` if `spec` is no curve.
+pub fn signature_from_der(spec: KeySpec, der: &[u8]) -> Result<Vec<u8>, Error> {
+    let bad = |_| Error::malformed("not an ECDSA signature in DER");
+    Ok(match spec {
+        KeySpec::EccNistP256 => p256_ecdsa::Signature::from_der(der).map_err(bad)?.to_bytes().to_vec(),
+        KeySpec::EccNistP384 => p384_ecdsa::Signature::from_der(der).map_err(bad)?.to_bytes().to_vec(),
+        KeySpec::EccNistP521 => p521_ecdsa::Signature::from_der(der).map_err(bad)?.to_bytes().to_vec(),
+        KeySpec::EccSecgP256k1 => k256_ecdsa::Signature::from_der(der).map_err(bad)?.to_bytes().to_vec(),
+        _ => return Err(not_a_curve()),
+    })
+}
+
 fn not_a_curve() -> Error {
     Error::invalid_input("not an elliptic curve key spec")
 }

@@ -7,6 +7,7 @@ use kms_core::{
 
 use super::check::{At, Outcome, ensure, refused};
 use super::run::{Made, Run};
+use super::subject::Subject;
 use super::work::{equal, shared_with};
 
 pub(super) fn run(run: &Run<'_, '_>) {
@@ -16,7 +17,7 @@ pub(super) fn run(run: &Run<'_, '_>) {
             match algorithm {
                 Algorithm::Mac(algorithm) => {
                     run.check("mac: a code is that of its key, its message and no other", algorithm, || {
-                        mac(&key()?, &run.create(spec, usage)?.key(), algorithm)
+                        mac(run.subject, &key()?, &run.create(spec, usage)?.key(), algorithm)
                     });
                 }
                 Algorithm::KeyAgreement(KeyAgreementAlgorithm::Ecdh) => {
@@ -38,9 +39,11 @@ pub(super) fn run(run: &Run<'_, '_>) {
     }
 }
 
-fn mac(made: &Made, other: &Key, algorithm: MacAlgorithm) -> Outcome {
+fn mac(subject: &Subject<'_>, made: &Made, other: &Key, algorithm: MacAlgorithm) -> Outcome {
     let (key, call) = (made.key(), Call::default());
-    for len in [0, 1, 63, 64, 65, 127, 128, 129, 4096, 100_000] {
+    let lengths = [0, 1, 63, 64, 65, 127, 128, 129, 4095, 4096, 100_000];
+    // A message of one byte more is tried, too.
+    for len in lengths.into_iter().filter(|len| subject.takes(*len) && subject.takes(len + 1)) {
         let message = vec![7; len];
         let mac = key.generate_mac(algorithm, &message, &call).at(format!("{len} bytes"))?;
         let expected = algorithm.hash().output_len();

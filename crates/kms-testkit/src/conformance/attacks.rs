@@ -21,12 +21,12 @@ type Attempt<'a> = dyn Fn(&Locator) -> Result<KeyMaterial, Error> + 'a;
 pub(super) fn run(run: &Run<'_, '_>) {
     for attack in &run.subject.attacks {
         run.check("attack: what comes of it on a key that was made there is what was declared", &attack.name, || {
-            comes_of_it(attack, &run.create(attack.spec, attack.usage)?)
+            comes_of_it(run, attack, &run.create(attack.spec, attack.usage)?)
         });
         if run.subject.no_import_of(attack.spec).is_none() {
             run.check("attack: what comes of it on an imported key is what was declared", &attack.name, || {
                 let material = run.known(attack.spec)?.material()?;
-                comes_of_it(attack, &run.import(attack.spec, attack.usage, material)?)
+                comes_of_it(run, attack, &run.import(attack.spec, attack.usage, material)?)
             });
         }
         if let Extraction::Succeeds(reason) = &attack.expected {
@@ -35,13 +35,13 @@ pub(super) fn run(run: &Run<'_, '_>) {
     }
 }
 
-fn comes_of_it(attack: &Attack<'_>, made: &Made) -> Outcome {
+fn comes_of_it(run: &Run<'_, '_>, attack: &Attack<'_>, made: &Made) -> Outcome {
     match ((attack.attempt)(&made.at), &attack.expected) {
         (Err(_), Extraction::Refused) => Ok(()),
         (Err(error), Extraction::Succeeds(_)) => Err(format!("declared to succeed, and refused: {error:?}").into()),
         (Ok(material), expected) => {
             let known = Known::of(attack.spec, &material).at("what it got out is no key")?;
-            known.is_what_is_in(&made.key()).at("what it got out is not the key")?;
+            known.is_what_is_in(&made.key(), run.subject).at("what it got out is not the key")?;
             match expected {
                 Extraction::Refused => Err("the key is out".into()),
                 Extraction::Succeeds(_) => Ok(()),

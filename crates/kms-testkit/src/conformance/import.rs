@@ -46,9 +46,9 @@ fn does_the_same(run: &Run<'_, '_>, spec: KeySpec, usage: KeyUsage) -> Outcome {
     }
     for known in materials {
         let made = run.import(spec, usage, known.material()?)?;
-        known.is_in(&made.key(), foreign)?;
+        known.is_in(&made.key(), foreign, run.subject)?;
         let found = run.backend().open(&made.at, &Call::default())?;
-        known.is_in(&found.into(), foreign).at("opened again")?;
+        known.is_in(&found.into(), foreign, run.subject).at("opened again")?;
     }
     Ok(())
 }

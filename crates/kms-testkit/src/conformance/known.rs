@@ -10,6 +10,7 @@ use kms_core::{
 };
 
 use super::check::{At, Outcome, ensure};
+use super::subject::Subject;
 use super::work::{context, equal, shared_with};
 
 pub(super) enum Known {
@@ -81,13 +82,16 @@ impl Known {
     }
 
     /// Holds if `key` and software do the same with this material, for every algorithm the key has.
-    pub(super) fn is_in(&self, key: &Key, foreign_blobs: bool) -> Outcome {
+    pub(super) fn is_in(&self, key: &Key, foreign_blobs: bool, subject: &Subject<'_>) -> Outcome {
         let public = key.info().spec.is_asymmetric().then(|| key.public_key()).transpose()?;
         ensure(public == self.public_key(), "its public half is not that of the material")?;
-        key.info().algorithms.iter().try_for_each(|algorithm| self.does(key, algorithm, foreign_blobs).at(algorithm))
+        key.info()
+            .algorithms
+            .iter()
+            .try_for_each(|algorithm| self.does(key, algorithm, foreign_blobs, subject).at(algorithm))
     }
 
-    fn does(&self, key: &Key, algorithm: Algorithm, foreign_blobs: bool) -> Outcome {
+    fn does(&self, key: &Key, algorithm: Algorithm, foreign_blobs: bool, subject: &Subject<'_>) -> Outcome {
         let (id, call, context) = (key.info().id, Call::default(), context()?);
         match (algorithm, self) {
             (Algorithm::Encryption(EncryptionAlgorithm::SymmetricDefault), _) if foreign_blobs => Ok(()),
@@ -118,7 +122,7 @@ impl Known {
                 Ok(key.verify(algorithm, MessageType::Raw, b"message", &ours)?)
             }
             (Algorithm::Mac(algorithm), Self::Raw(secret)) => {
-                for len in [0, 1, 64, 200] {
+                for len in [0, 1, 64, 200].into_iter().filter(|&len| subject.takes(len)) {
                     let message = vec![7; len];
                     let expected = hmac(algorithm, secret.expose(), &message);
                     equal(&key.generate_mac(algorithm, &message, &call)?, expected.expose()).at(len)?;
@@ -134,10 +138,10 @@ impl Known {
     }
 
     /// Holds if this is what `key` is made of. Only a key that makes blobs of [`blob`] can be known by them.
-    pub(super) fn is_what_is_in(&self, key: &Key) -> Outcome {
+    pub(super) fn is_what_is_in(&self, key: &Key, subject: &Subject<'_>) -> Outcome {
         match self.public_key() {
             Some(public) => ensure(public == key.public_key()?, "another key's private half"),
-            None => self.is_in(key, false),
+            None => self.is_in(key, false, subject),
         }
     }
 }

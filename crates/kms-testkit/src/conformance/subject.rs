@@ -1,5 +1,7 @@
 //! What is put to the test, and what it says of itself.
 
+use std::ops::RangeInclusive;
+
 use kms_core::{Algorithm, AlgorithmSet, Backend, Error, KeyMaterial, KeySpec, KeyUsage, Locator, MaterialId};
 
 use super::attacks::Attack;
@@ -30,6 +32,7 @@ pub struct Subject<'a> {
     pub(super) slow: Vec<KeySpec>,
     pub(super) destroyed_usable: Option<String>,
     pub(super) foreign_blobs: Option<String>,
+    pub(super) lengths: Option<(RangeInclusive<usize>, String)>,
     pub(super) reopen: Option<Box<Reopen<'a>>>,
     pub(super) attacks: Vec<Attack<'a>>,
     pub(super) shows: Option<Box<dyn Fn() -> Vec<String> + 'a>>,
@@ -80,6 +83,7 @@ impl<'a> Subject<'a> {
             slow: Vec::new(),
             destroyed_usable: None,
             foreign_blobs: None,
+            lengths: None,
             reopen: None,
             attacks: Vec::new(),
             shows: None,
@@ -144,6 +148,12 @@ impl<'a> Subject<'a> {
         self
     }
 
+    /// It encrypts plaintexts and authenticates messages of so many bytes only; others are `InvalidInput`.
+    pub fn with_lengths(mut self, lengths: RangeInclusive<usize>, reason: impl Into<String>) -> Self {
+        self.lengths = Some((lengths, reason.into()));
+        self
+    }
+
     /// How to start afresh over the same keys, as after a restart of the process.
     ///
     /// Called once, last of all. The first backend is not used after it.
@@ -172,6 +182,11 @@ impl<'a> Subject<'a> {
     pub fn with_texts(mut self, shows: impl Fn() -> Vec<String> + 'a) -> Self {
         self.shows = Some(Box::new(shows));
         self
+    }
+
+    /// Whether it takes plaintexts and messages of `len` bytes.
+    pub(super) fn takes(&self, len: usize) -> bool {
+        self.lengths.as_ref().is_none_or(|(lengths, _)| lengths.contains(&len))
     }
 
     /// What the backend advertises for such keys; empty if it makes none.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 
-use crate::keys::{Entry, arn};
+use crate::keys::Entry;
 use crate::report;
 
 pub(super) fn created(entry: &Entry) -> Option<String> {
@@ -20,7 +20,7 @@ fn date(since_1970: Duration) -> Option<String> {
 pub(super) fn text(entry: &Entry) -> String {
     let mut rows = vec![
         vec!["key id".into(), entry.id.to_string()],
-        vec!["arn".into(), arn(entry.id)],
+        vec!["arn".into(), entry.arn()],
         vec!["spec".into(), entry.spec.to_string()],
         vec!["usage".into(), entry.usage()],
     ];
@@ -44,7 +44,7 @@ pub(super) fn text(entry: &Entry) -> String {
 pub(super) fn to_json(entry: &Entry, public_key: Option<&[u8]>) -> Value {
     json!({
         "KeyId": entry.id.to_string(),
-        "Arn": arn(entry.id),
+        "Arn": entry.arn(),
         "KeySpec": entry.spec.as_str(),
         "KeyUsage": entry.usages.first().map(|usage| usage.as_str()),
         "KeyUsages": entry.usages.iter().map(|usage| usage.as_str()).collect::<Vec<_>>(),

@@ -1,0 +1,11 @@
+//! Keys behind an endpoint: the key service of this project over HTTP, in this process.
+
+#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a test stops at the first surprise")]
+#![expect(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "never built without std")]
+
+mod backend;
+mod conformance;
+mod endpoint;
+mod faults;
+mod messages;
+mod runtimes;
