@@ -43,9 +43,11 @@ with report.group("identity policies"):
     arn = plain["Arn"]
     sealed = alice.encrypt(KeyId=arn, Plaintext=MESSAGE, EncryptionContext=FINANCE)["CiphertextBlob"]
     equal("with her context", alice.decrypt(CiphertextBlob=sealed, EncryptionContext=FINANCE)["Plaintext"], MESSAGE)
-    for context in (SALES, {}, {"Department": "finance"}):
+    for context in (SALES, {}, {"department": "Finance"}):
         denied(f"with {context}", alice.encrypt, who=ALICE, action="Encrypt", resource=arn,
                KeyId=arn, Plaintext=MESSAGE, EncryptionContext=context)
+    # The names of condition keys have no case, the values have.
+    check("with another case", alice.encrypt(KeyId=arn, Plaintext=MESSAGE, EncryptionContext={"Department": "finance"}))
     denied("not her action", alice.disable_key, who=ALICE, action="DisableKey", resource=arn, KeyId=arn)
     denied("no keys", alice.create_key, who=ALICE, action="CreateKey", resource="*")
     name = f"alias/{uuid.uuid4()}"

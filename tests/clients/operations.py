@@ -367,19 +367,28 @@ with report.group("several regions"):
 
 with report.group("custom key stores"):
     if CLUSTER:
-        store = kms.create_custom_key_store(
-            CustomKeyStoreName=f"store-{uuid.uuid4()}", CloudHsmClusterId=CLUSTER, KeyStorePassword="kmsPswd1",
-            TrustAnchorCertificate="-----BEGIN CERTIFICATE-----",
-        )["CustomKeyStoreId"]
+        request = {
+            "CustomKeyStoreName": f"store-{uuid.uuid4()}", "CloudHsmClusterId": CLUSTER, "KeyStorePassword": "kmsPswd1",
+            "TrustAnchorCertificate": "-----BEGIN CERTIFICATE-----",
+        }
+        store = kms.create_custom_key_store(**request)["CustomKeyStoreId"]
+        refused("another HSM", "CloudHsmClusterNotFoundException", kms.update_custom_key_store, CustomKeyStoreId=store,
+                CloudHsmClusterId="cluster-222222222222")
+        kms.connect_custom_key_store(CustomKeyStoreId=store)
+        refused("connected", "CustomKeyStoreInvalidStateException", kms.delete_custom_key_store, CustomKeyStoreId=store)
+        kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+        kms.delete_custom_key_store(CustomKeyStoreId=store)
+        equal("deleted", kms.describe_custom_key_stores()["CustomKeyStores"], [])
+        store = kms.create_custom_key_store(**request)["CustomKeyStoreId"]
         kms.connect_custom_key_store(CustomKeyStoreId=store)
         entry = kms.describe_custom_key_stores(CustomKeyStoreId=store)["CustomKeyStores"][0]
         equal("connected", (entry["ConnectionState"], entry["CloudHsmClusterId"]), ("CONNECTED", CLUSTER))
         inside = kms.create_key(Origin="AWS_CLOUDHSM", CustomKeyStoreId=store)["KeyMetadata"]
-        equal("inside", (inside["Origin"], inside["CustomKeyStoreId"], inside["CloudHsmClusterId"]),
+        equal("inside", (inside["Origin"], inside["CustomKeyStoreId"], inside.get("CloudHsmClusterId")),
               ("AWS_CLOUDHSM", store, CLUSTER))
+        equal("described", kms.describe_key(KeyId=inside["KeyId"])["KeyMetadata"].get("CloudHsmClusterId"), CLUSTER)
         sealed = kms.encrypt(KeyId=inside["KeyId"], Plaintext=MESSAGE)["CiphertextBlob"]
         equal("in and out", kms.decrypt(CiphertextBlob=sealed)["Plaintext"], MESSAGE)
-        refused("keys in it", "CustomKeyStoreInvalidStateException", kms.delete_custom_key_store, CustomKeyStoreId=store)
         kms.disconnect_custom_key_store(CustomKeyStoreId=store)
         refused("out of reach", "KMSInvalidStateException", kms.decrypt, CiphertextBlob=sealed)
         refused("keys in it", "CustomKeyStoreHasCMKsException", kms.delete_custom_key_store, CustomKeyStoreId=store)
@@ -408,8 +417,6 @@ with report.group("every operation"):
             check(operation, ANSWERS[operation, "UnsupportedOperationException"], "not refused")
         elif operation in NEEDS_CLUSTER and not CLUSTER:
             check(operation, ANSWERS[operation, NEEDS_CLUSTER[operation]], "not refused")
-        elif operation == "DeleteCustomKeyStore":
-            check(operation, ANSWERS[operation, "CustomKeyStoreHasCMKsException"], "not refused")
         else:
             check(operation, ANSWERS[operation, None], "never done")
     equal("no more than we know", len(MODEL.operation_names), 56)
