@@ -42,6 +42,8 @@ def send(signed, body=None, **headers):
     """The status and the body that come back, with changes made on the way."""
     prepared = signed.prepare()
     sent = {**dict(prepared.headers), **headers}
+    if body:
+        sent = {name: value for name, value in sent.items() if name.lower() != "content-length"}
     answer = POOL.request(prepared.method, prepared.url, body=body or prepared.body, headers=sent, retries=False)
     try:
         content = json.loads(answer.data) if answer.data else {}
