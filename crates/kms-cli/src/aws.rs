@@ -17,7 +17,7 @@ pub(crate) fn names_key(name: &str) -> bool {
 }
 
 /// Where keys with an ARN are.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct AwsArguments {
     /// For keys at AWS KMS, which are named by their ARN: ask this endpoint instead [default: AWS_ENDPOINT_URL_KMS].
     /// Credentials come from where the AWS CLI has them from: AWS_ACCESS_KEY_ID and so on, AWS_PROFILE, ~/.aws

@@ -80,6 +80,7 @@ impl KeyringArguments {
             passphrase_file: root.passphrase_file.clone(),
             root_hsm: root.hsm.clone(),
             hsm: HsmArguments::default(),
+            aws: AwsArguments::default(),
         }
     }
 

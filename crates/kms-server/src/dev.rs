@@ -111,7 +111,8 @@ pub fn exports(address: SocketAddr, region: &Region, credentials: Option<&ThrowA
             "export AWS_ACCESS_KEY_ID={access_key_id}\nexport AWS_SECRET_ACCESS_KEY={secret_access_key}\n"
         );
     }
-    lines + &format!("export AWS_REGION={region}\n")
+    // The first version of the AWS CLI, and boto3, know it by the other name.
+    lines + &format!("export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\n")
 }
 
 impl core::fmt::Debug for ThrowAway {

@@ -8,8 +8,11 @@ mod buffer;
 mod read;
 mod reply;
 
+use core::fmt;
+use core::pin::Pin;
+
 use kms_service::api::{Operation, RequestVisitor, Response};
-use kms_service::{Caller, Exception, KmsError, Perform, Service};
+use kms_service::{Caller, Exception, KmsError, Perform, Service, Submitted};
 
 pub(crate) use buffer::WipedBuffer;
 pub use reply::Reply;
@@ -26,35 +29,69 @@ pub fn operation(target: &str) -> Result<Operation, KmsError> {
     name.and_then(|name| name.parse().ok()).ok_or_else(|| KmsError::new(Exception::UnknownOperation))
 }
 
-/// Answers a request: `target` is `X-Amz-Target`, `body` what was sent.
-///
-/// May wait for the store, an HSM and the audit log.
-#[must_use]
-pub fn answer(service: &Service, caller: &Caller, target: &str, body: &[u8]) -> Reply {
-    match operation(target) {
-        Ok(operation) => perform(service, caller, operation, body),
-        Err(error) => Reply::refusal(&error),
+/// A request that was read, and made if nothing had to be waited for.
+#[must_use = "its answer"]
+#[expect(clippy::exhaustive_enums, reason = "whoever serves it does one or the other")]
+pub enum Submission {
+    /// It was made: what is answered when its record is on the disk.
+    Made(Answer),
+    /// It has to be made on a thread that may wait for the store or an HSM.
+    MayWait(Box<dyn FnOnce() -> Answer + Send>),
+}
+
+/// What is answered, once that is known and recorded.
+pub type Answer = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+impl Submission {
+    /// The answer, made on this thread, which may wait.
+    pub async fn here(self) -> Reply {
+        match self {
+            Self::Made(answer) => answer.await,
+            Self::MayWait(make) => make().await,
+        }
     }
 }
 
-/// As [`answer`], where the operation is known.
-#[must_use]
-pub fn perform(service: &Service, caller: &Caller, operation: Operation, body: &[u8]) -> Reply {
-    struct Ask<'a> {
+impl fmt::Debug for Submission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Made(_) => "Made",
+            Self::MayWait(_) => "MayWait",
+        })
+    }
+}
+
+/// Reads a request, and makes it if what it needs is at hand: see [`Service::submit_at_hand`].
+///
+/// # Errors
+/// `SerializationException`.
+pub fn submit(service: &Service, caller: Caller, operation: Operation, body: &[u8]) -> Result<Submission, KmsError> {
+    struct Submit<'a> {
         service: &'a Service,
-        caller: &'a Caller,
+        caller: Caller,
         body: &'a [u8],
     }
 
-    impl RequestVisitor for Ask<'_> {
-        type Output = Result<Reply, KmsError>;
+    impl RequestVisitor for Submit<'_> {
+        type Output = Result<Submission, KmsError>;
 
         fn visit<R: Perform>(self) -> Self::Output {
             let request: R = read::request(self.body)?;
-            let response = self.service.call(self.caller, &request)?;
-            if R::Response::HAS_OUTPUT { Reply::of(&response) } else { Ok(Reply::empty()) }
+            if let Some(made) = self.service.submit_at_hand(&self.caller, &request) {
+                return Ok(Submission::Made(answer(made)));
+            }
+            let (service, caller) = (self.service.clone(), self.caller);
+            Ok(Submission::MayWait(Box::new(move || answer(service.submit(&caller, &request)))))
         }
     }
 
-    operation.visit(Ask { service, caller, body }).unwrap_or_else(|error| Reply::refusal(&error))
+    operation.visit(Submit { service, caller, body })
+}
+
+fn answer<T: Response>(submitted: Submitted<T>) -> Answer {
+    Box::pin(async move {
+        let reply =
+            submitted.await.and_then(|response| if T::HAS_OUTPUT { Reply::of(&response) } else { Ok(Reply::empty()) });
+        reply.unwrap_or_else(|error| Reply::refusal(&error))
+    })
 }

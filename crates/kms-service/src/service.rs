@@ -333,12 +333,16 @@ impl Service {
     /// }
     /// ```
     pub fn submit_at_hand<R: Perform>(&self, caller: &Caller, request: &R) -> Option<Submitted<R::Response>> {
+        if self.inner.audit.as_ref().is_some_and(|log| !log.has_room()) {
+            return None;
+        }
         let step = Step::at_hand(&self.inner, caller, R::OPERATION)?;
         let outcome = attempt(&step, request);
         (!step.would_wait()).then(|| self.recorded(&step, request, outcome))
     }
 
-    fn recorded<R: Perform>(
+    /// The outcome of a call, once it is recorded.
+    pub(crate) fn recorded<R: Perform>(
         &self,
         step: &Step<'_>,
         request: &R,

@@ -15,7 +15,7 @@ use kms_service::{Caller, Exception, KmsError};
 use super::seams::Authenticated;
 use super::{Observe, Parts, respond};
 use crate::listen::Peer;
-use crate::wire::{self, Reply};
+use crate::wire::{self, Reply, Submission};
 
 /// What the log and the counters say of a request. If it is dropped before it was answered, the client went away.
 struct Seen {
@@ -57,9 +57,13 @@ async fn perform(
     let authenticated = parts.authenticate.authenticate(&head, &body)?;
     let caller = caller(&head, authenticated, id);
     *who = Some(caller.clone());
-    // The one place where requests leave the runtime's threads.
-    let service = parts.service.clone();
-    parts.lanes.of(operation).run(move || wire::perform(&service, &caller, operation, &body)).await
+    // Held until the answer is known: what waits for the audit log is bounded as well.
+    let place = parts.lanes.of(operation).enter()?;
+    match wire::submit(&parts.service, caller, operation, &body)? {
+        Submission::Made(answer) => Ok(answer.await),
+        // The one place where requests leave the runtime's threads.
+        Submission::MayWait(make) => Ok(place.run(make).await?.await),
+    }
 }
 
 /// The operation that the head names, once.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kms_service::api::Operation;
 use kms_service::{Exception, KmsError};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task;
 
 /// What is told when there is no room. AWS KMS answers the same to whoever asks for more than a custom key store can do,
@@ -18,12 +18,12 @@ const BUSY: &str = "You have exceeded the rate at which you may call KMS. Reduce
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneLimits {
-    /// Cryptographic operations that run at once, each on a thread of its own. Default: 64. They mostly wait for the audit
-    /// log, which makes many of them durable at once.
+    /// Cryptographic operations that run at once, each on a thread of its own. Default: 64. Those with symmetric
+    /// keys in memory need none.
     pub cryptographic: usize,
     /// All other operations that run at once. Default: 16.
     pub administrative: usize,
-    /// Requests that wait for a thread, in each lane. Default: 1,024.
+    /// Requests that wait for a thread or for the audit log, in each lane. Default: 1,024.
     pub waiting: usize,
 }
 
@@ -88,17 +88,45 @@ impl Lane {
         }
     }
 
-    /// Does `work` where it may block. If the caller goes away while it waits, it is not done; once begun, it is finished.
+    /// A place in the lane, until it is dropped.
     ///
     /// # Errors
-    /// `ThrottlingException` at once if the queue is full; `KMSInternalException` if the work ended without a result.
+    /// `ThrottlingException` if there is none.
+    pub(super) fn enter(&self) -> Result<Place<'_>, KmsError> {
+        let busy = |_| KmsError::with(Exception::Throttling, BUSY);
+        let admitted = Arc::new(Arc::clone(&self.admitted).try_acquire_owned().map_err(busy)?);
+        Ok(Place { lane: self, admitted })
+    }
+
+    /// Does `work` where it may block, in a place of its own.
+    ///
+    /// # Errors
+    /// Those of [`enter`](Self::enter) and [`Place::run`].
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, KmsError> {
-        let busy = |_| KmsError::with(Exception::Throttling, BUSY);
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(busy)?;
-        let running = Arc::clone(&self.running).acquire_owned().await;
+        self.enter()?.run(work).await
+    }
+}
+
+/// A place in a lane: of a request that works, or waits for a thread or for the audit log.
+pub(super) struct Place<'a> {
+    lane: &'a Lane,
+    admitted: Arc<OwnedSemaphorePermit>,
+}
+
+impl Place<'_> {
+    /// Does `work` where it may block. If the caller goes away while it waits, it is not done; once begun, it is finished.
+    ///
+    /// # Errors
+    /// `KMSInternalException` if the work ended without a result.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, KmsError> {
+        let admitted = Arc::clone(&self.admitted);
+        let running = Arc::clone(&self.lane.running).acquire_owned().await;
         let running = running.map_err(|_| KmsError::new(Exception::KMSInternal))?;
         let done = task::spawn_blocking(move || {
             let _until_it_is_done = (admitted, running);

@@ -44,13 +44,13 @@ fn complaint(place: &str, error: &ListenError, advice: &str) -> Complaint {
 /// What clients may take.
 pub(super) fn limits(config: &Config) -> Limits {
     let listen = &config.listen;
-    let mut limits = Limits::default();
-    limits.connections = listen.connections;
-    limits.header_bytes = listen.header_bytes;
-    limits.header = listen.header_timeout.get();
-    limits.idle = listen.idle_timeout.get();
-    limits.handshake = listen.handshake_timeout.get();
-    limits.streams = listen.http2_streams;
-    limits.drain = listen.shutdown_timeout.get();
-    limits
+    Limits {
+        connections: listen.connections,
+        header_bytes: listen.header_bytes,
+        header: listen.header_timeout.get(),
+        idle: listen.idle_timeout.get(),
+        handshake: listen.handshake_timeout.get(),
+        streams: listen.http2_streams,
+        drain: listen.shutdown_timeout.get(),
+    }
 }

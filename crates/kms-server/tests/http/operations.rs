@@ -1,6 +1,6 @@
 //! Every operation, with what nobody meant as a request.
 
-use kms_server::wire;
+use kms_server::wire::{self, Reply};
 use kms_service::api::Operation;
 use proptest::prelude::*;
 
@@ -66,9 +66,13 @@ fn json() -> impl Strategy<Value = String> {
 
 /// Asks every operation for it.
 fn ask_all(service: &kms_service::Service, body: &[u8]) {
-    let caller = caller();
-    for operation in Operation::ALL {
-        let reply = wire::answer(service, &caller, &format!("TrentService.{operation}"), body);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for &operation in Operation::ALL {
+        assert_eq!(wire::operation(&format!("TrentService.{operation}")), Ok(operation));
+        let reply = match wire::submit(service, caller(), operation, body) {
+            Ok(submission) => runtime.block_on(submission.here()),
+            Err(error) => Reply::refusal(&error),
+        };
         assert!(reply.status() < 500, "{operation} of {}: {reply:?}", body.escape_ascii());
         assert_eq!(reply.status() == 200, reply.exception().is_none());
     }

@@ -100,6 +100,11 @@ impl Log {
         self.shared.queue.push(record)
     }
 
+    /// Whether so little waits that [`submit`](Self::submit) does not: less than half of what it takes.
+    pub(crate) fn has_room(&self) -> bool {
+        self.shared.queue.has_room()
+    }
+
     /// The newest record that is on the disk, as far as this log has written or read: the anchor to keep elsewhere. A log
     /// that opens with a smaller sequence number than an anchor has was cut off.
     #[must_use]

@@ -191,6 +191,11 @@ impl Queue {
         self.room.notify_all();
     }
 
+    pub(crate) fn has_room(&self) -> bool {
+        let state = self.state.lock();
+        state.taken.records.len() < usize::from(MAX_BATCH) / 2 && state.bytes < MAX_QUEUED / 2
+    }
+
     pub(crate) fn health(&self) -> Result<(), Error> {
         self.state.lock().stopped.as_ref().map_or(Ok(()), |failure| Err(failure.to_error()))
     }

@@ -4,7 +4,7 @@ use crate::api::{CreateKeyRequest, CreateKeyResponse, Operation, Request as _};
 use crate::caller::Caller;
 use crate::service::Service;
 use crate::step::Step;
-use crate::{KmsError, KmsKeyId, trail};
+use crate::{KmsError, KmsKeyId};
 
 impl Service {
     /// Makes a key as `CreateKey` does, with an id that the operator chooses: what tests and their fixtures refer to. Recorded
@@ -21,13 +21,9 @@ impl Service {
         id: KmsKeyId,
         request: &CreateKeyRequest,
     ) -> Result<CreateKeyResponse, KmsError> {
-        let service = &*self.inner;
-        let step = Step::new(service, caller, Operation::CreateKey);
+        let step = Step::new(&self.inner, caller, Operation::CreateKey);
         let outcome = create(&step, id, request);
-        if let Some(log) = &service.audit {
-            trail::record(log, &step, request, &outcome)?;
-        }
-        outcome
+        self.recorded(&step, request, outcome).wait()
     }
 }
 
