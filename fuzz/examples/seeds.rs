@@ -94,66 +94,64 @@ fn requests(write: &impl Fn(&str, &str, &[u8])) {
 fn body(operation: Operation) -> &'static str {
     use Operation as O;
     match operation {
-        O::CreateAlias => r#"{"AliasName":"alias/new","TargetKeyId":"alias/aes"}"#,
+        O::CreateAlias => r#"{"AliasName":"alias/new","TargetKeyId":"$aes"}"#,
         O::CreateCustomKeyStore => {
             r#"{"CustomKeyStoreName":"hsm","CustomKeyStoreType":"AWS_CLOUDHSM","CloudHsmClusterId":"cluster-234567abcde","KeyStorePassword":"password1","TrustAnchorCertificate":"x"}"#
         }
         O::CreateGrant => {
-            r#"{"KeyId":"alias/aes","GranteePrincipal":"arn:aws:iam::111122223333:user/Alice","Operations":["Encrypt","Decrypt"],"Constraints":{"EncryptionContextSubset":{"a":"b"}},"Name":"one"}"#
+            r#"{"KeyId":"$aes","GranteePrincipal":"arn:aws:iam::111122223333:user/Alice","Operations":["Encrypt","Decrypt"],"Constraints":{"EncryptionContextSubset":{"a":"b"}},"Name":"one"}"#
         }
         O::CreateKey => {
             r#"{"Description":"a key","KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC","Tags":[{"TagKey":"a","TagValue":"b"}],"Policy":"{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"kms:*\",\"Resource\":\"*\"}}"}"#
         }
-        O::Decrypt => r#"{"CiphertextBlob":"AQIDBA==","EncryptionContext":{"a":"b"},"KeyId":"alias/aes"}"#,
+        O::Decrypt => r#"{"CiphertextBlob":"AQIDBA==","EncryptionContext":{"a":"b"},"KeyId":"$aes"}"#,
         O::DeleteAlias => r#"{"AliasName":"alias/aes"}"#,
         O::DeriveSharedSecret => {
-            r#"{"KeyId":"alias/ecc","KeyAgreementAlgorithm":"ECDH","PublicKey":"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"}"#
+            r#"{"KeyId":"$ecc","KeyAgreementAlgorithm":"ECDH","PublicKey":"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"}"#
         }
         O::DescribeCustomKeyStores => r#"{"Limit":10}"#,
         O::ConnectCustomKeyStore | O::DisconnectCustomKeyStore | O::DeleteCustomKeyStore => {
             r#"{"CustomKeyStoreId":"cks-1234567890abcdef0"}"#
         }
-        O::UpdateCustomKeyStore => {
-            r#"{"CustomKeyStoreId":"cks-1234567890abcdef0","NewCustomKeyStoreName":"other"}"#
-        }
-        O::EnableKeyRotation => r#"{"KeyId":"alias/aes","RotationPeriodInDays":90}"#,
+        O::UpdateCustomKeyStore => r#"{"CustomKeyStoreId":"cks-1234567890abcdef0","NewCustomKeyStoreName":"other"}"#,
+        O::EnableKeyRotation => r#"{"KeyId":"$aes","RotationPeriodInDays":90}"#,
         O::Encrypt => r#"{"KeyId":"alias/aes","Plaintext":"c2VjcmV0","EncryptionContext":{"a":"b"},"DryRun":false}"#,
         O::GenerateDataKey | O::GenerateDataKeyWithoutPlaintext => {
-            r#"{"KeyId":"alias/aes","NumberOfBytes":32,"EncryptionContext":{"a":"b"}}"#
+            r#"{"KeyId":"$aes","NumberOfBytes":32,"EncryptionContext":{"a":"b"}}"#
         }
         O::GenerateDataKeyPair | O::GenerateDataKeyPairWithoutPlaintext => {
-            r#"{"KeyId":"alias/aes","KeyPairSpec":"ECC_NIST_P256"}"#
+            r#"{"KeyId":"$aes","KeyPairSpec":"ECC_NIST_P256"}"#
         }
-        O::GenerateMac => r#"{"KeyId":"alias/mac","Message":"c2VjcmV0","MacAlgorithm":"HMAC_SHA_256"}"#,
-        O::VerifyMac => r#"{"KeyId":"alias/mac","Message":"c2VjcmV0","MacAlgorithm":"HMAC_SHA_256","Mac":"AAAA"}"#,
+        O::GenerateMac => r#"{"KeyId":"$mac","Message":"c2VjcmV0","MacAlgorithm":"HMAC_SHA_256"}"#,
+        O::VerifyMac => r#"{"KeyId":"$mac","Message":"c2VjcmV0","MacAlgorithm":"HMAC_SHA_256","Mac":"AAAA"}"#,
         O::GenerateRandom => r#"{"NumberOfBytes":16}"#,
         O::GetParametersForImport => {
-            r#"{"KeyId":"alias/import","WrappingAlgorithm":"RSAES_OAEP_SHA_256","WrappingKeySpec":"RSA_2048"}"#
+            r#"{"KeyId":"$import","WrappingAlgorithm":"RSAES_OAEP_SHA_256","WrappingKeySpec":"RSA_2048"}"#
         }
         O::ImportKeyMaterial => {
-            r#"{"KeyId":"alias/import","ImportToken":"AAAA","EncryptedKeyMaterial":"AAAA","ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE"}"#
+            r#"{"KeyId":"$import","ImportToken":"AAAA","EncryptedKeyMaterial":"AAAA","ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE"}"#
         }
         O::ListAliases | O::ListKeys => r#"{"Limit":2,"Marker":"AAAA"}"#,
         O::ListRetirableGrants => r#"{"RetiringPrincipal":"arn:aws:iam::111122223333:user/Alice"}"#,
         O::PutKeyPolicy => {
-            r#"{"KeyId":"alias/aes","PolicyName":"default","Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[]}"}"#
+            r#"{"KeyId":"$aes","PolicyName":"default","Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[]}"}"#
         }
         O::ReEncrypt => r#"{"CiphertextBlob":"AQIDBA==","DestinationKeyId":"alias/aes"}"#,
-        O::ReplicateKey => r#"{"KeyId":"alias/import","ReplicaRegion":"us-east-1"}"#,
-        O::UpdatePrimaryRegion => r#"{"KeyId":"alias/import","PrimaryRegion":"us-east-1"}"#,
+        O::ReplicateKey => r#"{"KeyId":"$import","ReplicaRegion":"us-east-1"}"#,
+        O::UpdatePrimaryRegion => r#"{"KeyId":"$import","PrimaryRegion":"us-east-1"}"#,
         O::RetireGrant => r#"{"GrantToken":"AAAA"}"#,
-        O::RevokeGrant => r#"{"KeyId":"alias/aes","GrantId":"0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60"}"#,
-        O::ScheduleKeyDeletion => r#"{"KeyId":"alias/aes","PendingWindowInDays":7}"#,
-        O::Sign => {
-            r#"{"KeyId":"alias/ecc","Message":"c2VjcmV0","MessageType":"RAW","SigningAlgorithm":"ECDSA_SHA_256"}"#
+        O::RevokeGrant => {
+            r#"{"KeyId":"$aes","GrantId":"0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60"}"#
         }
+        O::ScheduleKeyDeletion => r#"{"KeyId":"$aes","PendingWindowInDays":7}"#,
+        O::Sign => r#"{"KeyId":"$ecc","Message":"c2VjcmV0","MessageType":"RAW","SigningAlgorithm":"ECDSA_SHA_256"}"#,
         O::Verify => {
-            r#"{"KeyId":"alias/ecc","Message":"c2VjcmV0","SigningAlgorithm":"ECDSA_SHA_256","Signature":"MAYCAQECAQE="}"#
+            r#"{"KeyId":"$ecc","Message":"c2VjcmV0","SigningAlgorithm":"ECDSA_SHA_256","Signature":"MAYCAQECAQE="}"#
         }
-        O::TagResource => r#"{"KeyId":"alias/aes","Tags":[{"TagKey":"a","TagValue":"b"}]}"#,
-        O::UntagResource => r#"{"KeyId":"alias/aes","TagKeys":["a"]}"#,
-        O::UpdateAlias => r#"{"AliasName":"alias/aes","TargetKeyId":"alias/import"}"#,
-        O::UpdateKeyDescription => r#"{"KeyId":"alias/aes","Description":"another"}"#,
-        _ => r#"{"KeyId":"alias/aes"}"#,
+        O::TagResource => r#"{"KeyId":"$aes","Tags":[{"TagKey":"a","TagValue":"b"}]}"#,
+        O::UntagResource => r#"{"KeyId":"$aes","TagKeys":["a"]}"#,
+        O::UpdateAlias => r#"{"AliasName":"alias/aes","TargetKeyId":"$import"}"#,
+        O::UpdateKeyDescription => r#"{"KeyId":"$aes","Description":"another"}"#,
+        _ => r#"{"KeyId":"$aes"}"#,
     }
 }

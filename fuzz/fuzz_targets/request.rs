@@ -1,7 +1,7 @@
 //! Requests: whatever a client sends, to any operation, is answered or refused, and never a fault of the server.
 //!
 //! An input is requests with zeros between them, which no JSON has: a byte that chooses the operation, and the body. The
-//! service is made anew for each input, with keys that the seeds name by their aliases.
+//! service is made anew for each input, with keys that inputs name by their aliases, or as `$aes` where an id is needed.
 
 #![no_main]
 
@@ -18,7 +18,7 @@ use kms_store::Memory;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-/// What the seeds name.
+/// The keys there are.
 const KEYS: [(&str, &str); 4] = [
     ("alias/aes", "{}"),
     ("alias/mac", r#"{"KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"}"#),
@@ -30,7 +30,8 @@ fn caller() -> Caller {
     Caller::root("111122223333".parse().unwrap(), "eu-central-1".parse().unwrap())
 }
 
-fn service() -> Service {
+/// A service, and the ids of its keys.
+fn service() -> (Service, Vec<String>) {
     let soft = SoftBackend::new(SystemRandom);
     let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
     let root = soft.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &Call::default()).unwrap();
@@ -42,12 +43,22 @@ fn service() -> Service {
         .quotas(Quotas::unlimited())
         .build()
         .unwrap();
-    for (alias, request) in KEYS {
+    let make = |(alias, request): (&str, &str)| {
         let made = ask(&service, Operation::CreateKey, request.as_bytes());
-        let request = json!({"AliasName": alias, "TargetKeyId": made["KeyMetadata"]["KeyId"]});
+        let id = made["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned();
+        let request = json!({"AliasName": alias, "TargetKeyId": id});
         ask(&service, Operation::CreateAlias, request.to_string().as_bytes());
-    }
-    service
+        id
+    };
+    let ids = KEYS.into_iter().map(make).collect();
+    (service, ids)
+}
+
+/// `$aes` becomes the id of `alias/aes`.
+fn with_ids(body: &[u8], ids: &[String]) -> Vec<u8> {
+    let Ok(text) = core::str::from_utf8(body) else { return body.to_vec() };
+    let named = KEYS.iter().map(|(alias, _)| alias.replace("alias/", "$")).zip(ids);
+    named.fold(text.to_owned(), |text, (name, id)| text.replace(&name, id)).into_bytes()
 }
 
 /// Without an audit log there is nothing to wait for.
@@ -71,9 +82,10 @@ fn ask(service: &Service, operation: Operation, body: &[u8]) -> Value {
 fuzz_target!(|data: &[u8]| {
     // Making one takes seconds here, and reads nothing.
     let makes_rsa = |body: &[u8]| body.windows(4).any(|four| four == b"RSA_");
-    let service = service();
+    let (service, ids) = service();
     for request in data.split(|&byte| byte == 0).take(8) {
         let Some((&chosen, body)) = request.split_first() else { continue };
+        let body = with_ids(body, &ids);
         let operation = Operation::ALL[usize::from(chosen) % Operation::ALL.len()];
         let makes_pair = matches!(
             operation,
@@ -82,8 +94,8 @@ fuzz_target!(|data: &[u8]| {
                 | Operation::GenerateDataKeyPairWithoutPlaintext
                 | Operation::GetParametersForImport
         );
-        if !(makes_pair && makes_rsa(body)) {
-            ask(&service, operation, body);
+        if !(makes_pair && makes_rsa(&body)) {
+            ask(&service, operation, &body);
         }
     }
 });
