@@ -72,7 +72,7 @@ fn keys(write: &impl Fn(&str, &str, &[u8])) {
 fn requests(write: &impl Fn(&str, &str, &[u8])) {
     let request = |name: &str, body: &str| {
         let operation = Operation::ALL.iter().position(|operation| operation.as_str() == name).unwrap();
-        [&[u8::try_from(operation).unwrap()], body.as_bytes()].concat()
+        [&[u8::try_from(operation + 1).unwrap()], body.as_bytes()].concat()
     };
     for &operation in Operation::ALL {
         let name = operation.as_str();
@@ -131,14 +131,16 @@ fn body(operation: Operation) -> &'static str {
         O::ImportKeyMaterial => {
             r#"{"KeyId":"$import","ImportToken":"AAAA","EncryptedKeyMaterial":"AAAA","ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE"}"#
         }
-        O::ListAliases | O::ListKeys => r#"{"Limit":2,"Marker":"AAAA"}"#,
+        O::DeleteImportedKeyMaterial => r#"{"KeyId":"$import"}"#,
+        O::GetPublicKey => r#"{"KeyId":"$ecc"}"#,
+        O::ListAliases | O::ListKeys => r#"{"Limit":2}"#,
         O::ListRetirableGrants => r#"{"RetiringPrincipal":"arn:aws:iam::111122223333:user/Alice"}"#,
         O::PutKeyPolicy => {
             r#"{"KeyId":"$aes","PolicyName":"default","Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[]}"}"#
         }
         O::ReEncrypt => r#"{"CiphertextBlob":"AQIDBA==","DestinationKeyId":"alias/aes"}"#,
-        O::ReplicateKey => r#"{"KeyId":"$import","ReplicaRegion":"us-east-1"}"#,
-        O::UpdatePrimaryRegion => r#"{"KeyId":"$import","PrimaryRegion":"us-east-1"}"#,
+        O::ReplicateKey => r#"{"KeyId":"$aes","ReplicaRegion":"us-east-1"}"#,
+        O::UpdatePrimaryRegion => r#"{"KeyId":"$aes","PrimaryRegion":"us-east-1"}"#,
         O::RetireGrant => r#"{"GrantToken":"AAAA"}"#,
         O::RevokeGrant => {
             r#"{"KeyId":"$aes","GrantId":"0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60"}"#
