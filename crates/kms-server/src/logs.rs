@@ -1,4 +1,5 @@
-//! Logs: what happens, on standard error; a line for each request.
+//! Logs: what happens, on standard error; with `debug`, a line for each request as well, and otherwise for those that fail by
+//! the server's fault.
 //!
 //! No line has a body, a signature or a secret: the audit log says what was asked.
 

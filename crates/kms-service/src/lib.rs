@@ -55,3 +55,4 @@ pub use crate::simulate::Simulation;
 pub use crate::store::Store;
 pub use crate::submitted::Submitted;
 pub use crate::time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use crate::trail::event_id;

@@ -24,9 +24,10 @@ const OWN: &str = "AWS Internal";
 /// How many ids a thread takes at a time.
 const IDS: u64 = 1024;
 
-/// A fresh id of a record: a UUID (RFC 9562, version 8) of this process's own, counted, since asking the system for
-/// randomness takes longer than all the rest.
-pub(crate) fn event_id() -> KeyId {
+/// A fresh id of a record or of a request: a UUID (RFC 9562, version 8) of this process's own, counted, since asking the
+/// system for randomness takes longer than all the rest. It can be guessed.
+#[must_use]
+pub fn event_id() -> KeyId {
     static PROCESS: OnceLock<[u8; 8]> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
     thread_local!(static NEXT: Cell<u64> = const { Cell::new(0) });

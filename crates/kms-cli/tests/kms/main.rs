@@ -23,10 +23,14 @@ mod hostile;
 mod hsm;
 mod hsm_root;
 mod keys;
+mod kill;
 mod life;
 mod moving;
 mod pages;
+mod served;
 mod signals;
+#[cfg(target_os = "linux")]
+mod soak;
 mod store;
 mod streams;
 

@@ -8,9 +8,8 @@ use axum::response::Response;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::request::Parts as Head;
-use kms_core::{KeyId, SystemRandom};
 use kms_service::api::Operation;
-use kms_service::{Caller, Exception, KmsError};
+use kms_service::{Caller, Exception, KmsError, event_id};
 
 use super::seams::Authenticated;
 use super::{Observe, Parts, respond};
@@ -31,8 +30,7 @@ pub(super) async fn answer(State(parts): State<Arc<Parts>>, request: Request) ->
         return respond::unknown();
     }
     let mut seen = Seen::new(parts.observe.clone());
-    // Without randomness nothing else works here; an id that is not unique does no harm.
-    let id = KeyId::random(&SystemRandom).unwrap_or_else(|_| KeyId::from_bytes([0; 16])).to_string();
+    let id = event_id().to_string();
     let mut who = None;
     let reply = match perform(&parts, head, body, &id, &mut seen, &mut who).await {
         Ok(reply) => reply,
@@ -56,7 +54,8 @@ async fn perform(
     let body = parts.bodies.read(&head, body).await?;
     let authenticated = parts.authenticate.authenticate(&head, &body)?;
     let caller = caller(&head, authenticated, id);
-    *who = Some(caller.clone());
+    // For its line, if there is to be one.
+    *who = tracing::enabled!(tracing::Level::DEBUG).then(|| caller.clone());
     // Held until the answer is known: what waits for the audit log is bounded as well.
     let place = parts.lanes.of(operation).enter()?;
     match wire::submit(&parts.service, caller, operation, &body)? {
@@ -104,10 +103,11 @@ impl Seen {
         Self { observe, begun: Instant::now(), operation: "Unknown", result: "Aborted" }
     }
 
-    /// One line for each request: no body, no signature, no secret.
+    /// One line for each request: no body, no signature, no secret. The audit log has it all, and on the disk: a line here
+    /// costs as much as a signature, and is for those who ask for it.
     fn log(&self, request_id: &str, caller: Option<&Caller>, status: u16) {
         let took = self.begun.elapsed();
-        tracing::info!(
+        tracing::debug!(
             request_id,
             operation = self.operation,
             result = self.result,
@@ -119,6 +119,10 @@ impl Seen {
             took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "request"
         );
+        // What the server is to blame for, its operator has to see.
+        if status >= 500 {
+            tracing::warn!(request_id, operation = self.operation, result = self.result, "a request failed");
+        }
     }
 }
 
