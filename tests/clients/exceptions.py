@@ -44,6 +44,8 @@ UNPROVOKED = {
         "RetireGrant", "RevokeGrant", "DeleteImportedKeyMaterial", "GetKeyRotationStatus",
     )},
     ("*", "CloudHsmClusterNotActiveException"): "the operator's HSM would have to be switched off",
+    ("ConnectCustomKeyStore", "CustomKeyStoreInvalidStateException"): "while it has failed to connect: the operator's HSM "
+        "would have to be switched off",
     ("*", "CloudHsmClusterInvalidConfigurationException"): "said of AWS CloudHSM clusters only",
     ("*", "IncorrectTrustAnchorException"): "said of AWS CloudHSM clusters only; an operator configures HSMs here",
     ("*", "CloudHsmClusterNotRelatedException"): "needs two HSMs",
@@ -55,8 +57,6 @@ UNPROVOKED = {
     ("ReplicateKey", "LimitExceededException"): "the limit is 100,000 keys",
     ("EnableKey", "LimitExceededException"): "keys count whether they are enabled or not",
     ("TagResource", "LimitExceededException"): "too many tags are TagException, as recorded from AWS",
-    ("*", "InvalidGrantIdException"): "a grant id that cannot be one is one that does not exist: NotFoundException",
-    ("ListRetirableGrants", "InvalidArnException"): "whoever is no principal retires nothing: an empty list",
     ("CreateKey", "InvalidArnException"): "no member of the request is an ARN that could be read wrong",
     ("ListRetirableGrants", "NotFoundException"): "a principal without grants has an empty list",
     ("GenerateRandom", "UnsupportedOperationException"): "answered to an attested recipient, which botocore does not send",
@@ -69,8 +69,7 @@ UNPROVOKED = {
         ("UpdateCustomKeyStore", "CloudHsmClusterNotFoundException"): "provoked by operations.py, while it has no keys",
     } if CLUSTER else {
         **{(operation, "CustomKeyStoreInvalidStateException"): ONLY_CUSTOM_STORE for operation in (
-            "ConnectCustomKeyStore", "CreateKey", "DeleteCustomKeyStore", "DisconnectCustomKeyStore", "GenerateRandom",
-            "UpdateCustomKeyStore",
+            "CreateKey", "DeleteCustomKeyStore", "DisconnectCustomKeyStore", "GenerateRandom", "UpdateCustomKeyStore",
         )},
         ("*", "CloudHsmClusterInUseException"): ONLY_CUSTOM_STORE,
         ("*", "CustomKeyStoreNameInUseException"): ONLY_CUSTOM_STORE,
@@ -163,6 +162,10 @@ with report.group("NotFoundException"):
 with report.group("InvalidArnException"):
     for operation in documented("InvalidArnException"):
         request = keys.of(operation).request(operation)
+        if operation == "ListRetirableGrants":
+            provoke(operation, "InvalidArnException", {"RetiringPrincipal": "nobody"})
+            provoke(operation, "InvalidArnException", {"RetiringPrincipal": "arn:aws:iam::12:user/nobody"})
+            continue
         member = key_member(operation)
         bad = f"arn:aws:kms:{REGION}:{ACCOUNT}:nothing/{UNKNOWN}"
         provoke(operation, "InvalidArnException", {**request, member: bad})
@@ -207,6 +210,11 @@ with report.group("InvalidGrantTokenException"):
         else:
             request["GrantTokens"] = ["no-token"]
         provoke(operation, "InvalidGrantTokenException", request)
+
+with report.group("InvalidGrantIdException"):
+    for operation in documented("InvalidGrantIdException"):
+        for bad in ("no-grant", "0" * 63, "G" * 64):
+            provoke(operation, "InvalidGrantIdException", {"KeyId": keys.get("symmetric").id, "GrantId": bad})
 
 with report.group("InvalidKeyUsageException"):
     signing, mac, symmetric = (keys.get(kind) for kind in ("signing", "mac", "symmetric"))
@@ -364,8 +372,7 @@ with report.group("custom key stores"):
         name = store["CustomKeyStoreName"]
         provoke("CreateCustomKeyStore", "CustomKeyStoreNameInUseException",
                 {"CustomKeyStoreName": name, "CloudHsmClusterId": CLUSTER, **new})
-        for operation in ("ConnectCustomKeyStore", "UpdateCustomKeyStore"):
-            provoke(operation, "CustomKeyStoreInvalidStateException", existing)
+        provoke("UpdateCustomKeyStore", "CustomKeyStoreInvalidStateException", existing)
         kms.disconnect_custom_key_store(**existing)
         provoke("DeleteCustomKeyStore", "CustomKeyStoreHasCMKsException", existing)
         provoke("DisconnectCustomKeyStore", "CustomKeyStoreInvalidStateException", existing)
