@@ -13,7 +13,7 @@ import botocore
 from clients import ACCOUNT, ALICE, MODEL, OTHER_REGION, REGION, check_answers, client
 from report import Report
 from subjects import (
-    CONTEXT, KIND_OF, MESSAGE, Subject, fresh_name, import_request, public_der,
+    CONTEXT, KIND_OF, MESSAGE, Subject, custom_key_store, fresh_name, import_request, public_der,
 )
 
 UNKNOWN = "1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -363,8 +363,7 @@ with report.group("custom key stores"):
     nowhere = {"CloudHsmClusterId": "cluster-222222222222"}
     provoke("CreateCustomKeyStore", "CloudHsmClusterNotFoundException", {"CustomKeyStoreName": "none", **new, **nowhere})
     if CLUSTER:
-        # Left by operations.py, which runs before.
-        store = kms.describe_custom_key_stores()["CustomKeyStores"][0]
+        store = custom_key_store(kms, CLUSTER)
         existing = {"CustomKeyStoreId": store["CustomKeyStoreId"]}
         name = f"store-{uuid.uuid4()}"
         provoke("CreateCustomKeyStore", "CloudHsmClusterInUseException",
@@ -373,6 +372,7 @@ with report.group("custom key stores"):
         provoke("CreateCustomKeyStore", "CustomKeyStoreNameInUseException",
                 {"CustomKeyStoreName": name, "CloudHsmClusterId": CLUSTER, **new})
         provoke("UpdateCustomKeyStore", "CustomKeyStoreInvalidStateException", existing)
+        kms.create_key(Origin="AWS_CLOUDHSM", **existing)
         kms.disconnect_custom_key_store(**existing)
         provoke("DeleteCustomKeyStore", "CustomKeyStoreHasCMKsException", existing)
         provoke("DisconnectCustomKeyStore", "CustomKeyStoreInvalidStateException", existing)
