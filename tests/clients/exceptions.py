@@ -61,7 +61,7 @@ UNPROVOKED = {
     ("ListRetirableGrants", "NotFoundException"): "a principal without grants has an empty list",
     ("GenerateRandom", "UnsupportedOperationException"): "answered to an attested recipient, which botocore does not send",
     ("PutKeyPolicy", "UnsupportedOperationException"): "every key here has a policy that can be changed",
-    ("GetPublicKey", "UnsupportedOperationException"): "a key without a public key is the wrong usage instead",
+    ("GetPublicKey", "InvalidKeyUsageException"): "the public half of a key is told whatever the key is for",
     ("UntagResource", "TagException"): "a tag that the key has not is taken off all the same",
     ("UpdateCustomKeyStore", "CustomKeyStoreNameInUseException"): "needs two HSMs",
     **({
@@ -228,15 +228,8 @@ with report.group("InvalidKeyUsageException"):
         elif operation == "Decrypt":
             # A ciphertext of the symmetric key would be one of another key, which is told first.
             request = {"KeyId": wrong.id, "CiphertextBlob": bytes(256), "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
-        elif operation == "GetPublicKey":
-            request, message = {"KeyId": symmetric.id}, None
         else:
             request["KeyId"] = wrong.id
-        if operation == "GetPublicKey":
-            PROVOKED.add((operation, "InvalidKeyUsageException"))
-            refused("GetPublicKey of a symmetric key", ["InvalidKeyUsageException", "UnsupportedOperationException"],
-                    kms.get_public_key, **request)
-            continue
         provoke(operation, "InvalidKeyUsageException", request, message=message)
     provoke("GenerateMac", "InvalidKeyUsageException", {
         "KeyId": mac.id, "Message": MESSAGE, "MacAlgorithm": "HMAC_SHA_512"
@@ -251,10 +244,14 @@ with report.group("UnsupportedOperationException"):
     provoke("ImportKeyMaterial", "UnsupportedOperationException", {
         **external.import_request, "KeyId": symmetric.id
     }, message=not_valid.format(symmetric, "AWS_KMS"))
+    for kind in ("symmetric", "mac"):
+        provoke("GetPublicKey", "UnsupportedOperationException", {"KeyId": keys.get(kind).id})
     for operation in ("EnableKeyRotation", "DisableKeyRotation"):
         provoke(operation, "UnsupportedOperationException", {"KeyId": external.id},
                 message=not_valid.format(external, "EXTERNAL"))
-    for operation in ("GetKeyRotationStatus", "ListKeyRotations", "RotateKeyOnDemand"):
+    provoke("GetKeyRotationStatus", "UnsupportedOperationException", {"KeyId": external.id},
+            message=not_valid.format(external, "EXTERNAL"))
+    for operation in ("ListKeyRotations", "RotateKeyOnDemand"):
         provoke(operation, "UnsupportedOperationException", {"KeyId": keys.get("signing").id})
     for operation in ("ReplicateKey", "UpdatePrimaryRegion"):
         provoke(operation, "UnsupportedOperationException", {**multi.request(operation), "KeyId": symmetric.id},
