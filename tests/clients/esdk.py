@@ -131,7 +131,8 @@ def through(binary):
 
     with report.group("through kms"):
         ours = command("encrypt", "--key", subject.arn, *context, source=TEXT)
-        if equal("kms encrypt", (ours.returncode, ours.stderr), (0, b"")):
+        if check("kms encrypt", ours.returncode == 0, ours.stderr):
+            check("and says under which key", subject.arn.encode() in ours.stderr, ours.stderr)
             equal("we write, Python reads", decrypt(keyring(subject.arn, kms), ours.stdout), TEXT)
         theirs = encrypt(keyring(subject.arn, kms))
         for allowed in (["--key", subject.arn], ["--discovery", "--discovery-account", ACCOUNT]):

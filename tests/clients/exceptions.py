@@ -13,7 +13,7 @@ import botocore
 from clients import ACCOUNT, ALICE, MODEL, OTHER_REGION, REGION, check_answers, client
 from report import Report
 from subjects import (
-    CONTEXT, KIND_OF, MESSAGE, Subject, fresh_name, import_request, public_der,
+    CONTEXT, KIND_OF, MESSAGE, Subject, custom_key_store, fresh_name, import_request, public_der,
 )
 
 UNKNOWN = "1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -44,6 +44,8 @@ UNPROVOKED = {
         "RetireGrant", "RevokeGrant", "DeleteImportedKeyMaterial", "GetKeyRotationStatus",
     )},
     ("*", "CloudHsmClusterNotActiveException"): "the operator's HSM would have to be switched off",
+    ("ConnectCustomKeyStore", "CustomKeyStoreInvalidStateException"): "while it has failed to connect: the operator's HSM "
+        "would have to be switched off",
     ("*", "CloudHsmClusterInvalidConfigurationException"): "said of AWS CloudHSM clusters only",
     ("*", "IncorrectTrustAnchorException"): "said of AWS CloudHSM clusters only; an operator configures HSMs here",
     ("*", "CloudHsmClusterNotRelatedException"): "needs two HSMs",
@@ -55,13 +57,11 @@ UNPROVOKED = {
     ("ReplicateKey", "LimitExceededException"): "the limit is 100,000 keys",
     ("EnableKey", "LimitExceededException"): "keys count whether they are enabled or not",
     ("TagResource", "LimitExceededException"): "too many tags are TagException, as recorded from AWS",
-    ("*", "InvalidGrantIdException"): "a grant id that cannot be one is one that does not exist: NotFoundException",
-    ("ListRetirableGrants", "InvalidArnException"): "whoever is no principal retires nothing: an empty list",
     ("CreateKey", "InvalidArnException"): "no member of the request is an ARN that could be read wrong",
     ("ListRetirableGrants", "NotFoundException"): "a principal without grants has an empty list",
     ("GenerateRandom", "UnsupportedOperationException"): "answered to an attested recipient, which botocore does not send",
     ("PutKeyPolicy", "UnsupportedOperationException"): "every key here has a policy that can be changed",
-    ("GetPublicKey", "UnsupportedOperationException"): "a key without a public key is the wrong usage instead",
+    ("GetPublicKey", "InvalidKeyUsageException"): "the public half of a key is told whatever the key is for",
     ("UntagResource", "TagException"): "a tag that the key has not is taken off all the same",
     ("UpdateCustomKeyStore", "CustomKeyStoreNameInUseException"): "needs two HSMs",
     **({
@@ -69,8 +69,7 @@ UNPROVOKED = {
         ("UpdateCustomKeyStore", "CloudHsmClusterNotFoundException"): "provoked by operations.py, while it has no keys",
     } if CLUSTER else {
         **{(operation, "CustomKeyStoreInvalidStateException"): ONLY_CUSTOM_STORE for operation in (
-            "ConnectCustomKeyStore", "CreateKey", "DeleteCustomKeyStore", "DisconnectCustomKeyStore", "GenerateRandom",
-            "UpdateCustomKeyStore",
+            "CreateKey", "DeleteCustomKeyStore", "DisconnectCustomKeyStore", "GenerateRandom", "UpdateCustomKeyStore",
         )},
         ("*", "CloudHsmClusterInUseException"): ONLY_CUSTOM_STORE,
         ("*", "CustomKeyStoreNameInUseException"): ONLY_CUSTOM_STORE,
@@ -163,6 +162,10 @@ with report.group("NotFoundException"):
 with report.group("InvalidArnException"):
     for operation in documented("InvalidArnException"):
         request = keys.of(operation).request(operation)
+        if operation == "ListRetirableGrants":
+            provoke(operation, "InvalidArnException", {"RetiringPrincipal": "nobody"})
+            provoke(operation, "InvalidArnException", {"RetiringPrincipal": "arn:aws:iam::12:user/nobody"})
+            continue
         member = key_member(operation)
         bad = f"arn:aws:kms:{REGION}:{ACCOUNT}:nothing/{UNKNOWN}"
         provoke(operation, "InvalidArnException", {**request, member: bad})
@@ -208,6 +211,11 @@ with report.group("InvalidGrantTokenException"):
             request["GrantTokens"] = ["no-token"]
         provoke(operation, "InvalidGrantTokenException", request)
 
+with report.group("InvalidGrantIdException"):
+    for operation in documented("InvalidGrantIdException"):
+        for bad in ("no-grant", "0" * 63, "G" * 64):
+            provoke(operation, "InvalidGrantIdException", {"KeyId": keys.get("symmetric").id, "GrantId": bad})
+
 with report.group("InvalidKeyUsageException"):
     signing, mac, symmetric = (keys.get(kind) for kind in ("signing", "mac", "symmetric"))
     for operation in documented("InvalidKeyUsageException"):
@@ -220,15 +228,8 @@ with report.group("InvalidKeyUsageException"):
         elif operation == "Decrypt":
             # A ciphertext of the symmetric key would be one of another key, which is told first.
             request = {"KeyId": wrong.id, "CiphertextBlob": bytes(256), "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
-        elif operation == "GetPublicKey":
-            request, message = {"KeyId": symmetric.id}, None
         else:
             request["KeyId"] = wrong.id
-        if operation == "GetPublicKey":
-            PROVOKED.add((operation, "InvalidKeyUsageException"))
-            refused("GetPublicKey of a symmetric key", ["InvalidKeyUsageException", "UnsupportedOperationException"],
-                    kms.get_public_key, **request)
-            continue
         provoke(operation, "InvalidKeyUsageException", request, message=message)
     provoke("GenerateMac", "InvalidKeyUsageException", {
         "KeyId": mac.id, "Message": MESSAGE, "MacAlgorithm": "HMAC_SHA_512"
@@ -243,10 +244,14 @@ with report.group("UnsupportedOperationException"):
     provoke("ImportKeyMaterial", "UnsupportedOperationException", {
         **external.import_request, "KeyId": symmetric.id
     }, message=not_valid.format(symmetric, "AWS_KMS"))
+    for kind in ("symmetric", "mac"):
+        provoke("GetPublicKey", "UnsupportedOperationException", {"KeyId": keys.get(kind).id})
     for operation in ("EnableKeyRotation", "DisableKeyRotation"):
         provoke(operation, "UnsupportedOperationException", {"KeyId": external.id},
                 message=not_valid.format(external, "EXTERNAL"))
-    for operation in ("GetKeyRotationStatus", "ListKeyRotations", "RotateKeyOnDemand"):
+    provoke("GetKeyRotationStatus", "UnsupportedOperationException", {"KeyId": external.id},
+            message=not_valid.format(external, "EXTERNAL"))
+    for operation in ("ListKeyRotations", "RotateKeyOnDemand"):
         provoke(operation, "UnsupportedOperationException", {"KeyId": keys.get("signing").id})
     for operation in ("ReplicateKey", "UpdatePrimaryRegion"):
         provoke(operation, "UnsupportedOperationException", {**multi.request(operation), "KeyId": symmetric.id},
@@ -355,8 +360,7 @@ with report.group("custom key stores"):
     nowhere = {"CloudHsmClusterId": "cluster-222222222222"}
     provoke("CreateCustomKeyStore", "CloudHsmClusterNotFoundException", {"CustomKeyStoreName": "none", **new, **nowhere})
     if CLUSTER:
-        # Left by operations.py, which runs before.
-        store = kms.describe_custom_key_stores()["CustomKeyStores"][0]
+        store = custom_key_store(kms, CLUSTER)
         existing = {"CustomKeyStoreId": store["CustomKeyStoreId"]}
         name = f"store-{uuid.uuid4()}"
         provoke("CreateCustomKeyStore", "CloudHsmClusterInUseException",
@@ -364,8 +368,8 @@ with report.group("custom key stores"):
         name = store["CustomKeyStoreName"]
         provoke("CreateCustomKeyStore", "CustomKeyStoreNameInUseException",
                 {"CustomKeyStoreName": name, "CloudHsmClusterId": CLUSTER, **new})
-        for operation in ("ConnectCustomKeyStore", "UpdateCustomKeyStore"):
-            provoke(operation, "CustomKeyStoreInvalidStateException", existing)
+        provoke("UpdateCustomKeyStore", "CustomKeyStoreInvalidStateException", existing)
+        kms.create_key(Origin="AWS_CLOUDHSM", **existing)
         kms.disconnect_custom_key_store(**existing)
         provoke("DeleteCustomKeyStore", "CustomKeyStoreHasCMKsException", existing)
         provoke("DisconnectCustomKeyStore", "CustomKeyStoreInvalidStateException", existing)

@@ -324,6 +324,9 @@ with report.group("rotation"):
     check("the next", status["NextRotationDate"] > datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(days=88))
     kms.disable_key_rotation(KeyId=subject.id)
     equal("off", kms.get_key_rotation_status(KeyId=subject.id)["KeyRotationEnabled"], False)
+    status = kms.get_key_rotation_status(KeyId=rsa_signing)
+    equal("off for good", {name: status[name] for name in status if name != "ResponseMetadata"},
+          {"KeyId": key_arn(rsa_signing), "KeyRotationEnabled": False})
     before = kms.describe_key(KeyId=subject.id)["KeyMetadata"]["CurrentKeyMaterialId"]
     equal("on demand", kms.rotate_key_on_demand(KeyId=subject.id)["KeyId"], subject.arn)
     rotations = kms.list_key_rotations(KeyId=subject.id)["Rotations"]

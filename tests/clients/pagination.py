@@ -7,7 +7,9 @@ import botocore.session
 
 from clients import ROOT, check_answers, client
 from report import Report
-from subjects import Subject
+from subjects import Subject, custom_key_store
+
+CLUSTER = os.environ.get("KMS_TEST_CLUSTER")
 
 report = Report("pagination")
 check, equal = report.check, report.equal
@@ -21,6 +23,8 @@ with report.group("what there is to page through"):
         kms.create_grant(KeyId=subject.id, GranteePrincipal=ROOT["arn"], RetiringPrincipal=ROOT["arn"],
                          Operations=["DescribeKey"])
         kms.create_key()
+    if CLUSTER:
+        custom_key_store(kms, CLUSTER)
     kms.tag_resource(KeyId=subject.id, Tags=[{"TagKey": str(number), "TagValue": ""} for number in range(3)])
     check("made", True)
 
@@ -33,7 +37,7 @@ PAGES = {
     "list_key_rotations": ({"KeyId": subject.id}, "Rotations", "KeyMaterialId", 3),
     "list_resource_tags": ({"KeyId": subject.id}, "Tags", "TagKey", 4),
     "list_retirable_grants": ({"RetiringPrincipal": ROOT["arn"]}, "Grants", "GrantId", 3),
-    "describe_custom_key_stores": ({}, "CustomKeyStores", "CustomKeyStoreId", 1 if os.environ.get("KMS_TEST_CLUSTER") else 0),
+    "describe_custom_key_stores": ({}, "CustomKeyStores", "CustomKeyStoreId", 1 if CLUSTER else 0),
 }
 
 for name, (request, entries, identity, least) in PAGES.items():

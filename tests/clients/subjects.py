@@ -63,6 +63,20 @@ def import_request(kms, key_id, material, **more):
     }
 
 
+def custom_key_store(kms, cluster):
+    """The custom key store in front of the HSM `cluster`, connected; made if it is not there."""
+    found = kms.describe_custom_key_stores()["CustomKeyStores"]
+    if found:
+        store = found[0]["CustomKeyStoreId"]
+    else:
+        store = kms.create_custom_key_store(
+            CustomKeyStoreName=f"store-{uuid.uuid4()}", CloudHsmClusterId=cluster, KeyStorePassword="kmsPswd1",
+            TrustAnchorCertificate="-----BEGIN CERTIFICATE-----",
+        )["CustomKeyStoreId"]
+    kms.connect_custom_key_store(CustomKeyStoreId=store)
+    return kms.describe_custom_key_stores(CustomKeyStoreId=store)["CustomKeyStores"][0]
+
+
 class Subject:
     """A key of a kind, in use: with a ciphertext, a signature, a grant and whatever else the kind can have."""
 

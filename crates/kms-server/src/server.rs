@@ -92,6 +92,7 @@ fn start(
     let authenticator = Authenticator {
         credentials: credentials.clone(),
         accounts: config.service.accounts.iter().copied().collect(),
+        regions: config.service.regions.iter().cloned().collect(),
         metrics: metrics.clone(),
     };
     let mut body = BodyLimits::default();

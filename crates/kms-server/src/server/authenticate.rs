@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::request::Parts;
-use kms_service::{AccountId, Clock, Exception, KmsError, SystemClock};
+use kms_service::{AccountId, Clock, Exception, KmsError, Region, SystemClock};
 
 use crate::app::{Authenticate, Authenticated};
 use crate::credentials::{Credentials, KMS};
@@ -16,6 +16,8 @@ pub(super) struct Authenticator {
     pub(super) credentials: Arc<Credentials>,
     /// The accounts that are served; empty for all.
     pub(super) accounts: BTreeSet<AccountId>,
+    /// The regions that are served.
+    pub(super) regions: BTreeSet<Region>,
     pub(super) metrics: Metrics,
 }
 
@@ -27,6 +29,9 @@ impl Authenticator {
         if !self.accounts.is_empty() && !account.is_some_and(|account| self.accounts.contains(&account)) {
             // As for an access key that is not known.
             return Err(sigv4::Refusal::unrecognized());
+        }
+        if !self.regions.contains(&signed.region) {
+            return Err(sigv4::Refusal::other_region());
         }
         Ok(Authenticated {
             principal: credential.principal().clone(),

@@ -45,6 +45,16 @@ pub(crate) struct CustomKeyStoreRecord {
     pub(crate) created: Timestamp,
 }
 
+impl CustomKeyStoreRecord {
+    const fn connection_state(&self) -> ConnectionStateType {
+        match (self.connected, self.failed) {
+            (true, _) => ConnectionStateType::Connected,
+            (false, true) => ConnectionStateType::Failed,
+            (false, false) => ConnectionStateType::Disconnected,
+        }
+    }
+}
+
 impl Inner {
     pub(crate) fn custom_key_store(
         &self,
@@ -61,8 +71,8 @@ fn unknown(id: &str) -> KmsError {
 }
 
 fn state(store: &CustomKeyStoreRecord, wanted: &str) -> KmsError {
-    let text = format!("Custom key store {} is {}connected.", store.id, if store.connected { "" } else { "not " });
-    KmsError::with(Exception::CustomKeyStoreInvalidState, format!("{text} It has to be {wanted}."))
+    let text = format!("Custom key store {} is {}. It has to be {wanted}.", store.id, store.connection_state());
+    KmsError::with(Exception::CustomKeyStoreInvalidState, text)
 }
 
 impl Step<'_> {
@@ -76,7 +86,7 @@ impl Step<'_> {
         let store = found.ok_or_else(|| unknown(id))?.record;
         match self.service.clusters.get(&store.cluster).filter(|_| store.connected) {
             Some(home) => Ok((home.clone(), store.cluster)),
-            None => Err(state(&store, "connected")),
+            None => Err(state(&store, "CONNECTED")),
         }
     }
 
@@ -165,7 +175,7 @@ pub(super) fn count_in(edit: &mut Edit<'_>, key: &KeyRecord, cluster: &str) -> R
     let found = edit.service().custom_key_store(key.account, &key.region, id)?.ok_or_else(|| unknown(id))?;
     let (mut store, read) = (found.record, found.version);
     if !store.connected {
-        return Err(state(&store, "connected"));
+        return Err(state(&store, "CONNECTED"));
     }
     if store.cluster != cluster {
         let text = format!("Custom key store {id} was put in front of another HSM meanwhile.");
@@ -239,7 +249,7 @@ impl Sealed for UpdateCustomKeyStoreRequest {
         let id = &self.custom_key_store_id;
         step.change_store(&admitted, id, |store, edit| {
             if store.connected {
-                return Err(state(store, "disconnected"));
+                return Err(state(store, "DISCONNECTED"));
             }
             let name = self.new_custom_key_store_name.as_ref().unwrap_or(&store.name).clone();
             let cluster = self.cloud_hsm_cluster_id.as_ref().unwrap_or(&store.cluster).clone();
@@ -263,8 +273,9 @@ impl Sealed for ConnectCustomKeyStoreRequest {
     fn perform(&self, step: &Step<'_>) -> Result<ConnectCustomKeyStoreResponse, KmsError> {
         let admitted = step.store_request("kms:ConnectCustomKeyStore")?;
         let answers = step.change_store(&admitted, &self.custom_key_store_id, |store, _| {
-            if store.connected {
-                return Err(state(store, "disconnected"));
+            // A store that is connected stays so. One whose last attempt failed has to be disconnected first.
+            if store.failed {
+                return Err(state(store, "DISCONNECTED"));
             }
             let home = step.service.clusters.get(&store.cluster);
             let answers = home.is_some_and(|home| home.health().is_ok());
@@ -282,6 +293,9 @@ impl Sealed for DisconnectCustomKeyStoreRequest {
     fn perform(&self, step: &Step<'_>) -> Result<DisconnectCustomKeyStoreResponse, KmsError> {
         let admitted = step.store_request("kms:DisconnectCustomKeyStore")?;
         step.change_store(&admitted, &self.custom_key_store_id, |store, _| {
+            if store.connection_state() == ConnectionStateType::Disconnected {
+                return Err(state(store, "CONNECTED or FAILED"));
+            }
             (store.connected, store.failed) = (false, false);
             Ok(())
         })?;
@@ -300,7 +314,7 @@ impl Sealed for DeleteCustomKeyStoreRequest {
                 return Err(KmsError::with(Exception::CustomKeyStoreHasCMKs, text));
             }
             if found.record.connected {
-                return Err(state(&found.record, "disconnected"));
+                return Err(state(&found.record, "DISCONNECTED"));
             }
             edit.count(account, region, |counts| {
                 counts.custom_key_stores = counts.custom_key_stores.saturating_sub(1);
@@ -334,15 +348,11 @@ impl Sealed for DescribeCustomKeyStoresRequest {
         }
         let next = page.cut(step, &mut stores, place)?;
         let entries = stores.into_iter().map(|one| CustomKeyStoresListEntry {
+            connection_state: Some(one.connection_state()),
             custom_key_store_id: one.id,
             custom_key_store_name: one.name,
             cloud_hsm_cluster_id: Some(one.cluster),
             trust_anchor_certificate: one.trust_anchor,
-            connection_state: Some(match (one.connected, one.failed) {
-                (true, _) => ConnectionStateType::Connected,
-                (false, true) => ConnectionStateType::Failed,
-                (false, false) => ConnectionStateType::Disconnected,
-            }),
             connection_error_code: one.failed.then_some(ConnectionErrorCodeType::NetworkErrors),
             creation_date: Some(one.created),
             custom_key_store_type: Some(CustomKeyStoreType::AwsCloudhsm),

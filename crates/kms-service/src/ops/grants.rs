@@ -51,6 +51,21 @@ fn constraints(given: Option<&GrantConstraints>) -> Vec<Constraint> {
     [subset, equals, source].into_iter().flatten().collect()
 }
 
+fn is_principal(name: &str) -> Result<(), KmsError> {
+    match name.parse::<Principal>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(KmsError::with(Exception::InvalidArn, format!("{name} is not a valid principal."))),
+    }
+}
+
+/// Whether it can be a grant's id: 64 hexadecimal digits.
+fn is_id(id: &str) -> Result<(), KmsError> {
+    if id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Ok(());
+    }
+    Err(KmsError::with(Exception::InvalidGrantId, format!("{id} is not a grant id, which is 64 hexadecimal digits.")))
+}
+
 impl CreateGrantRequest {
     fn check(&self, key: &KeyRecord, constraints: &[Constraint]) -> Result<Vec<GrantOperation>, KmsError> {
         let mut operations: Vec<GrantOperation> = Vec::new();
@@ -82,11 +97,10 @@ impl CreateGrantRequest {
         if let Some(other) = operations.iter().find(goes_without).filter(|_| on_context) {
             return bad(format!("The operation {other} has no encryption context to constrain."));
         }
-        for principal in [&self.grantee_principal, &self.retiring_principal].into_iter().flatten() {
-            if principal.parse::<Principal>().is_err() {
-                return Err(KmsError::with(Exception::InvalidArn, format!("{principal} is not a valid principal.")));
-            }
-        }
+        [&self.grantee_principal, &self.retiring_principal]
+            .into_iter()
+            .flatten()
+            .try_for_each(|name| is_principal(name))?;
         Ok(operations)
     }
 }
@@ -194,6 +208,7 @@ fn entry(record: &GrantRecord, key: String) -> GrantListEntry {
 impl Sealed for ListGrantsRequest {
     fn perform(&self, step: &Step<'_>) -> Result<ListGrantsResponse, KmsError> {
         let admitted = step.admitted(&self.key_id, "kms:ListGrants", &Facts::default())?;
+        self.grant_id.as_deref().map_or(Ok(()), is_id)?;
         let key = admitted.record();
         let prefix = place::grants_of(&key.region, key.id.id());
         let page = Page::new(step, prefix, self.limit, self.marker.as_deref(), SHORT)?;
@@ -218,6 +233,7 @@ impl Sealed for ListRetirableGrantsRequest {
         let admitted = step.account("kms:ListRetirableGrants", "*", &Facts::default(), None, class)?;
         let retiring = self.retiring_principal.as_ref().or(self.retiring_service_principal.as_ref());
         let retiring = retiring.map_or("", String::as_str);
+        self.retiring_principal.as_deref().map_or(Ok(()), is_principal)?;
         let theirs = grants::account_of(retiring);
         if theirs.is_some_and(|account| account != admitted.account) {
             return Err(step.denied("ListRetirableGrants", retiring, "no resource-based policy allows"));
@@ -259,6 +275,7 @@ impl Sealed for RetireGrantRequest {
             None => step.authorise(found, "kms:RetireGrant", &Facts::default(), &[])?,
         };
         let admitted = allowed.admit(Class::Operation(step.operation))?;
+        is_id(&id)?;
         let grant = grant.ok_or_else(unknown)?;
         step.dry_run(self.dry_run)?;
         delete(&admitted, &grant.id)
@@ -284,6 +301,7 @@ fn may_retire<'a>(step: &'a Step<'_>, found: Found, grant: &GrantRecord) -> Resu
 impl Sealed for RevokeGrantRequest {
     fn perform(&self, step: &Step<'_>) -> Result<(), KmsError> {
         let admitted = step.admitted(&self.key_id, "kms:RevokeGrant", &Facts::default())?;
+        is_id(&self.grant_id)?;
         if admitted.snapshot().grant(&self.grant_id).is_none() {
             return Err(not_found(format!("Grant {} does not exist.", *self.grant_id)));
         }

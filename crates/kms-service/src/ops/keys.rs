@@ -127,7 +127,8 @@ impl CreateKeyRequest {
         }
         added?;
         step.made(&record)?;
-        Ok(CreateKeyResponse { key_metadata: metadata(&record, true, None, step.now)? })
+        let cluster = in_store.map(|_| cluster);
+        Ok(CreateKeyResponse { key_metadata: metadata(&record, true, cluster, step.now)? })
     }
 
     /// The custom key store that the key is to be in.

@@ -95,7 +95,11 @@ impl Sealed for GetKeyRotationStatusRequest {
     fn perform(&self, step: &Step<'_>) -> Result<GetKeyRotationStatusResponse, KmsError> {
         let admitted = step.admitted(&self.key_id, "kms:GetKeyRotationStatus", &Facts::default())?;
         let key = admitted.record();
-        rotates(key, true)?;
+        // AWS says of asymmetric and HMAC keys that their rotation is off, and refuses to say anything of where other
+        // material comes from.
+        if key.spec == KeySpec::SymmetricDefault {
+            rotates(key, true)?;
+        }
         let runs = !matches!(key.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion);
         Ok(GetKeyRotationStatusResponse {
             key_rotation_enabled: key.rotation.period_days.is_some() && runs,

@@ -136,8 +136,12 @@ fn a_custom_key_store_from_its_making_to_its_end() {
     assert_eq!(connect(&desk, &id).unwrap_err().exception(), Exception::CloudHsmClusterNotActive);
     assert_eq!(store(&desk).connection_state, Some(ConnectionStateType::Failed));
     hsm.is_down.store(false, Ordering::SeqCst);
+    refused(connect(&desk, &id), Exception::CustomKeyStoreInvalidState, "is FAILED. It has to be DISCONNECTED.");
+    disconnect(&desk, &id).unwrap();
+    refused(disconnect(&desk, &id), Exception::CustomKeyStoreInvalidState, "is DISCONNECTED.");
     connect(&desk, &id).unwrap();
-    assert_eq!(connect(&desk, &id).unwrap_err().exception(), Exception::CustomKeyStoreInvalidState);
+    connect(&desk, &id).unwrap();
+    assert_eq!(store(&desk).connection_state, Some(ConnectionStateType::Connected));
     let rename = || UpdateCustomKeyStoreRequest {
         custom_key_store_id: id.as_str().into(),
         new_custom_key_store_name: Some("renamed".into()),
@@ -147,6 +151,7 @@ fn a_custom_key_store_from_its_making_to_its_end() {
 
     let key = desk.create(key_in(&id));
     assert_eq!((key.origin, key.custom_key_store_id.as_ref()), (Some(OriginType::AwsCloudhsm), Some(&id)));
+    assert_eq!(key.cloud_hsm_cluster_id.as_deref(), Some(CLUSTER));
     let known = desk.ask(DescribeKeyRequest { key_id: key.arn.as_str().into(), ..Default::default() }).unwrap();
     assert_eq!(known.key_metadata.cloud_hsm_cluster_id.as_deref(), Some(CLUSTER));
     let sealed = desk.encrypt(&key.key_id, b"text").unwrap().ciphertext_blob;

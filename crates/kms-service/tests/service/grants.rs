@@ -347,6 +347,26 @@ fn grants_are_retired_by_all_who_may_and_by_no_other() {
 }
 
 #[test]
+fn a_grant_id_and_a_principal_have_their_forms() {
+    let desk = Desk::new();
+    let key = desk.key();
+    for id in ["0".repeat(63), "0".repeat(65), "A".repeat(64), "a grant".into()] {
+        let listed =
+            ListGrantsRequest { key_id: key.as_str().into(), grant_id: Some(id.clone()), ..Default::default() };
+        refused(desk.ask(listed), Exception::InvalidGrantId, "64 hexadecimal digits");
+        let retired =
+            RetireGrantRequest { key_id: Some(key.clone()), grant_id: Some(id.clone()), ..Default::default() };
+        refused(desk.ask(retired), Exception::InvalidGrantId, "64 hexadecimal digits");
+        let revoked = RevokeGrantRequest { key_id: key.as_str().into(), grant_id: id.into(), ..Default::default() };
+        refused(desk.ask(revoked), Exception::InvalidGrantId, "64 hexadecimal digits");
+    }
+    for principal in ["nobody", "arn:aws:iam::12:user/short"] {
+        let request = ListRetirableGrantsRequest { retiring_principal: Some(principal.into()), ..Default::default() };
+        refused(desk.ask(request), Exception::InvalidArn, "is not a valid principal");
+    }
+}
+
+#[test]
 fn there_are_so_many_grants_and_no_more() {
     let mut limits = Limits::default();
     assert_eq!(limits.grants_of_key, 50_000);

@@ -89,6 +89,7 @@ fn periods_have_bounds_and_a_default() {
             continue;
         }
         let key = desk.make(spec, usage).key_id;
+        assert!(!status(&desk, &key).key_rotation_enabled, "{spec}");
         for error in [desk.ask(enable(&key, None)).unwrap_err(), desk.ask(on_demand(&key)).unwrap_err()] {
             assert_eq!((error.exception(), error.message()), (Exception::UnsupportedOperation, None), "{spec}");
         }
