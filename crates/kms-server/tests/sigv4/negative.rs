@@ -140,11 +140,7 @@ fn the_scope_has_to_fit() {
     refused(with("/kms/", "/kms/x/").verify(), Exception::IncompleteSignature, "exactly 5 slash-delimited");
     // The keys of a proxy sign nothing else, nor the reverse.
     let request = with("AKIAIOSFODNN7EXAMPLE", "BETWEEN2TEN3AND4THIRTY5CHARS6");
-    refused(
-        request.verify(),
-        Exception::UnrecognizedClient,
-        "The security token included in the request is invalid.",
-    );
+    refused(request.verify(), Exception::UnrecognizedClient, "The security token included in the request is invalid.");
 }
 
 #[test]
