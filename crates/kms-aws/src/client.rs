@@ -194,6 +194,17 @@ impl AwsClient {
         AwsKey::symmetric(self, arn)
     }
 
+    /// The ids of some of the account's keys in the region, at most `most` (1 to 1,000). Needs the permission
+    /// kms:ListKeys.
+    ///
+    /// # Errors
+    /// `Unauthorized`; transport faults.
+    pub fn key_ids(&self, most: i32, call: &Call) -> Result<Vec<String>, Error> {
+        let asked = self.kms.list_keys().limit(most).send();
+        let keys = self.ask(Deadline::of(call), &self.region, asked)?.keys.unwrap_or_default();
+        Ok(keys.into_iter().filter_map(|key| key.key_id).collect())
+    }
+
     /// Fills `out` with random bytes of the endpoint.
     pub(crate) fn fill_random(&self, out: &mut [u8], deadline: Deadline) -> Result<(), Error> {
         for part in out.chunks_mut(RANDOM) {

@@ -227,7 +227,12 @@ impl KeyringArguments {
     }
 
     /// The store, if it is there, and its root key.
-    fn unlock(&self, place: &Place, known: Option<&RootKey>, report: Report) -> Result<Option<Unlocked>, Failure> {
+    pub(crate) fn unlock(
+        &self,
+        place: &Place,
+        known: Option<&RootKey>,
+        report: Report,
+    ) -> Result<Option<Unlocked>, Failure> {
         if !place.database().exists() {
             return Ok(None);
         }

@@ -3,4 +3,4 @@
 mod late;
 mod parts;
 
-pub(crate) use parts::{in_memory, parts};
+pub(crate) use parts::{in_memory, parts, root};

@@ -98,7 +98,10 @@ impl App {
             router = router.route("/_kms/reset", post(reset)).route("/moto-api/reset", post(reset));
         }
         if parts.xks.is_some() {
-            router = router.route(&format!("{}/kms/xks/v1/{{*call}}", self.xks_prefix), post(xks));
+            router = router.route(
+                &format!("{}/kms/xks/v1/{{*call}}", self.xks_prefix),
+                post(xks).fallback(async || respond::only_post()),
+            );
         }
         router
             .fallback(async || respond::unknown())

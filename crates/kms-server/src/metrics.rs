@@ -46,6 +46,17 @@ struct OfOperation {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct XksAnswered {
+    call: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfXksCall {
+    call: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Because {
     reason: String,
 }
@@ -65,6 +76,8 @@ pub struct Metrics {
     latency: Family<OfOperation, Histogram, fn() -> Histogram>,
     throttled: Family<OfOperation, Counter>,
     refused: Family<Because, Counter>,
+    xks: Family<XksAnswered, Counter>,
+    xks_latency: Family<OfXksCall, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
 }
 
@@ -90,13 +103,27 @@ impl Metrics {
         kms.register("throttled", "Requests over quota", throttled.clone());
         let refused = Family::default();
         kms.register("refused_signatures", "Requests that were not authenticated, by why", refused.clone());
+        let xks = Family::default();
+        kms.register("xks_calls", "Calls of the external key store proxy, by HTTP status", xks.clone());
+        let xks_latency = Family::new_with_constructor(histogram);
+        let help = "How long a call of the external key store proxy took";
+        kms.register_with_unit("xks_call_duration", help, Unit::Seconds, xks_latency.clone());
         let in_flight = Gauge::default();
         kms.register("requests_in_flight", "Requests that are being answered", in_flight.clone());
         let build =
             Build { version: env!("CARGO_PKG_VERSION"), arch: std::env::consts::ARCH, os: std::env::consts::OS };
         kms.register("build", "What is running", Info::new(build));
         registry.register_collector(Box::new(Process));
-        Self { registry: Arc::new(Mutex::new(registry)), requests, latency, throttled, refused, in_flight }
+        Self {
+            registry: Arc::new(Mutex::new(registry)),
+            requests,
+            latency,
+            throttled,
+            refused,
+            xks,
+            xks_latency,
+            in_flight,
+        }
     }
 
     /// Counts a request that was answered: with [`SUCCESS`], or with the name of an exception.
@@ -112,6 +139,12 @@ impl Metrics {
     /// Counts a request that was not authenticated, by the name of the exception.
     pub fn refused_signature(&self, exception: &str) {
         self.refused.get_or_create(&Because { reason: exception.to_owned() }).inc();
+    }
+
+    /// Counts a call of the proxy of external key stores.
+    pub(crate) fn observe_xks(&self, call: &'static str, status: u16, took: Duration) {
+        self.xks.get_or_create(&XksAnswered { call, status }).inc();
+        self.xks_latency.get_or_create(&OfXksCall { call }).observe(took.as_secs_f64());
     }
 
     /// Counts a request as being answered, until [`end`](Self::end).

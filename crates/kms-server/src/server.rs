@@ -5,6 +5,7 @@ mod authenticate;
 mod due;
 mod seams;
 mod sockets;
+mod xks;
 
 use core::fmt;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub use assemble::{Cluster, Parts};
 use authenticate::Authenticator;
 use due::Due;
 use seams::HealthReport;
+use xks::AuthenticatedProxy;
 
 /// Starts servers.
 #[derive(Debug)]
@@ -84,9 +86,6 @@ fn start(
     credentials: Credentials,
     for_tests: Option<ForTests>,
 ) -> Result<RunningServer, Complaint> {
-    if config.xks.enabled {
-        return Err(Complaint::new("xks.enabled", "the proxy API is not served by this version", "Leave it out."));
-    }
     let credentials = Arc::new(credentials);
     let Assembled { service, seeding, health, metrics } = assemble(config, parts, for_tests.is_some())?;
     let authenticator = Authenticator {
@@ -99,6 +98,10 @@ fn start(
     (body.bytes, body.time) = (config.listen.body_bytes, config.listen.body_timeout.get());
     let mut app =
         App::builder(service.clone(), Arc::new(authenticator)).body_limits(body).ready(Arc::new(HealthReport(health)));
+    let proxy = AuthenticatedProxy::new(config, service.clone(), credentials.clone(), metrics.clone())?;
+    if let Some(proxy) = proxy {
+        app = app.xks(&config.xks.path_prefix, Arc::new(proxy));
+    }
     if config.metrics.enabled {
         app = app.observe(Arc::new(metrics));
     }

@@ -29,7 +29,7 @@ use kms_service::{Region, Timestamp};
 use subtle::ConstantTimeEq;
 
 pub(crate) use self::key::SigningKeys;
-pub use self::refusal::{AuthException, Refusal};
+pub use self::refusal::Refusal;
 
 use self::canonical::Canonical;
 use self::claim::{Claim, Place};

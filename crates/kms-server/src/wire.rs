@@ -90,8 +90,9 @@ pub fn submit(service: &Service, caller: Caller, operation: Operation, body: &[u
 
 fn answer<T: Response>(submitted: Submitted<T>) -> Answer {
     Box::pin(async move {
+        let key = submitted.key_id();
         let reply =
             submitted.await.and_then(|response| if T::HAS_OUTPUT { Reply::of(&response) } else { Ok(Reply::empty()) });
-        reply.unwrap_or_else(|error| Reply::refusal(&error))
+        reply.unwrap_or_else(|error| Reply::refusal(&error)).about(key)
     })
 }

@@ -37,7 +37,7 @@ use kms_core::{HashAlgorithm, RandomSource, Secret, SystemRandom};
 use kms_service::api::{
     DescribeKeyRequest, GenerateMacRequest, GenerateRandomRequest, KeySpec, KeyState, KeyUsageType, MacAlgorithmSpec,
 };
-use kms_service::{Caller, KmsKeyId, Service};
+use kms_service::{Caller, KmsError, KmsKeyId, Service};
 
 pub use self::exception::{XksException, XksRefusal};
 
@@ -165,6 +165,12 @@ impl Proxy {
             Target::Decrypt(id) => self.decrypt(id, body, caller),
         };
         outcome.unwrap_or_else(|refusal| refusal.answer())
+    }
+
+    /// What a request is answered that could not be read, or for which there is no room.
+    #[must_use]
+    pub fn unserved(error: &KmsError) -> Answer {
+        XksRefusal::from(error.clone()).answer()
     }
 
     /// What a request is answered whose signature was refused.

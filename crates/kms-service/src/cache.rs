@@ -81,6 +81,8 @@ pub(crate) struct Cache {
     epochs: Box<[AtomicU64]>,
     /// Held by whoever reads a key.
     reading: Box<[Mutex<()>]>,
+    /// How many keys were put in.
+    read: AtomicU64,
     hasher: RandomState,
 }
 
@@ -105,6 +107,7 @@ impl Cache {
             recent,
             aliases: Kept::new(keys),
             reading: (0..READERS).map(|_| Mutex::new(())).collect(),
+            read: AtomicU64::new(0),
             epochs: (0..EPOCHS).map(|_| AtomicU64::new(0)).collect(),
             hasher,
         }
@@ -160,7 +163,13 @@ impl Cache {
         self.reading.get(slot).unwrap_or(&FALLBACK_READER)
     }
 
+    /// How many keys were put in, ever.
+    pub(crate) fn keys_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn keep_key(&self, name: &KeyName, key: Arc<Snapshot>) {
+        self.read.fetch_add(1, Ordering::Relaxed);
         let epoch = key.epoch;
         self.keys.insert(name.clone(), key);
         // It may have changed before it was there to be taken out. It would serve nobody, and hold the key in memory.

@@ -348,9 +348,10 @@ impl Service {
         request: &R,
         outcome: Result<R::Response, KmsError>,
     ) -> Submitted<R::Response> {
+        let key = step.first_seen();
         match self.inner.audit.as_ref().map(|log| trail::submit(log, step, request, &outcome)).transpose() {
-            Ok(record) => Submitted { outcome: Some(outcome), record },
-            Err(error) => Submitted { outcome: Some(Err(error)), record: None },
+            Ok(record) => Submitted { key, outcome: Some(outcome), record },
+            Err(error) => Submitted { key, outcome: Some(Err(error)), record: None },
         }
     }
 
@@ -376,6 +377,13 @@ impl Service {
     #[must_use]
     pub fn cached_keys(&self) -> usize {
         self.inner.cache.len()
+    }
+
+    /// How often a key was read from the store and opened, since it was not in memory or had changed. All other uses of
+    /// keys were served from memory; those are not counted, since that would take as long as finding one.
+    #[must_use]
+    pub fn keys_read(&self) -> u64 {
+        self.inner.cache.keys_read()
     }
 }
 

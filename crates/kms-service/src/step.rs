@@ -26,6 +26,8 @@ pub(crate) struct Step<'a> {
     pub(crate) now: Timestamp,
     /// The keys that the request is about, for the trail.
     seen: RefCell<Vec<Arc<Snapshot>>>,
+    /// The first of them, for whoever logs the request.
+    first_seen: Cell<Option<KmsKeyId>>,
     event_id: OnceCell<KeyId>,
     /// Whether the request was counted against a quota.
     is_counted: Cell<bool>,
@@ -62,6 +64,7 @@ impl<'a> Step<'a> {
             operation,
             now: service.clock.now(),
             seen: RefCell::default(),
+            first_seen: Cell::new(None),
             event_id: OnceCell::new(),
             is_counted: Cell::new(false),
             would_wait: None,
@@ -163,8 +166,16 @@ impl<'a> Step<'a> {
         self.seen.borrow()
     }
 
+    /// The first key that the request was found to be about.
+    pub(crate) const fn first_seen(&self) -> Option<KmsKeyId> {
+        self.first_seen.get()
+    }
+
     fn see(&self, snapshot: &Lent) {
-        // For the trail alone.
+        if self.first_seen.get().is_none() {
+            self.first_seen.set(Some(snapshot.record.id));
+        }
+        // The rest is for the trail alone.
         if self.service.audit.is_none() {
             return;
         }

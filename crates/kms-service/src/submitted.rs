@@ -5,7 +5,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use crate::audit::Pending;
-use crate::{KmsError, trail};
+use crate::{KmsError, KmsKeyId, trail};
 
 /// A call that was made, and whose record is on its way to the disk.
 ///
@@ -13,6 +13,7 @@ use crate::{KmsError, trail};
 /// call was made and is recorded all the same.
 #[must_use = "the call's answer"]
 pub struct Submitted<T> {
+    pub(crate) key: Option<KmsKeyId>,
     /// Until it is given out.
     pub(crate) outcome: Option<Result<T, KmsError>>,
     /// `None` without an audit log.
@@ -20,6 +21,13 @@ pub struct Submitted<T> {
 }
 
 impl<T> Submitted<T> {
+    /// The key that the call was found to be about, the first if there are two; for logs. `None` if it is about none, or
+    /// was refused before it was found.
+    #[must_use]
+    pub const fn key_id(&self) -> Option<KmsKeyId> {
+        self.key
+    }
+
     /// The answer, when the record is on the disk.
     ///
     /// # Errors

@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use kms_core::SystemRandom;
+use kms_core::{Key, SystemRandom};
+use kms_server::config::{Config, Loaded};
 use kms_server::credentials::{self, CredentialsError, CredentialsOptions, KMS, NewAccessKey, XKS_PROXY};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::Common;
+use super::serve::{failure, usual_file, variables};
 use crate::failure::{Failure, Status};
 use crate::input::Input;
 use crate::output::{Destination, write_small};
-use crate::report;
+use crate::report::{self, Report};
+use crate::serve;
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -31,8 +34,8 @@ pub(crate) enum CredentialsCommand {
 
 /// Make an access key for a principal
 ///
-/// Its secret is printed once, for whoever is to use it. The file, which is made if it is not there, holds it in clear, and
-/// only its owner can read it.
+/// Its secret is printed once, for whoever is to use it. The file, which is made if it is not there, holds it in clear
+/// unless --sealed is given; only its owner can read it.
 #[derive(Debug, Args)]
 pub(crate) struct Add {
     /// The file of credentials
@@ -50,6 +53,15 @@ pub(crate) struct Add {
     /// For AWS KMS, which calls the proxy of external key stores with it
     #[arg(long)]
     xks: bool,
+
+    /// Have the file hold the secret sealed under the root key of the server that --config is of: whoever reads the file
+    /// cannot sign with it
+    #[arg(long)]
+    sealed: bool,
+
+    /// With --sealed: the configuration of the server [default: as for `kms serve`]
+    #[arg(long, value_name = "FILE", env = "KMS_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
 }
 
 /// List the access keys and whose they are; no secret is shown
@@ -106,12 +118,28 @@ impl Add {
         let policies = self.identity_policy.iter().map(|path| Ok(read(path, MAX_POLICY)?.to_string()));
         let policies = policies.collect::<Result<Vec<_>, Failure>>()?;
         let service = if self.xks { XKS_PROXY } else { KMS };
-        let key = NewAccessKey::generate(service, &SystemRandom)?;
+        let mut key = NewAccessKey::generate(service, &SystemRandom)?;
+        if self.sealed {
+            key = key.sealed_under(&self.root(common.report)?)?;
+        }
         let after = credentials::add(&before, &key, &self.principal, service, &policies);
         write(&self.file, &after.map_err(|error| refused(&self.file, &error))?)?;
         let (id, secret) = (&key.access_key_id, &key.secret_access_key);
         let text = Zeroizing::new(format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={}", secret.as_str()));
         common.report.result(&text, || json!({ "AccessKeyId": id, "SecretAccessKey": secret.as_str() }))
+    }
+
+    /// The root key of the server.
+    fn root(&self, report: Report) -> Result<Key, Failure> {
+        let Some(file) = self.config.clone().or_else(usual_file) else {
+            return Err(Failure::usage("--sealed seals under the root key of a server, and there is no configuration")
+                .hint("Name that of the server with --config FILE, or in KMS_CONFIG."));
+        };
+        let Loaded { config, complaints, .. } = Config::load(Some(&file), variables());
+        if let Some(wrong) = complaints.iter().find(|one| !one.is_warning) {
+            return Err(failure(wrong).hint("`kms serve --check` says all that is wrong."));
+        }
+        serve::root(&config, report)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod endpoint;
 mod folders;
+#[cfg(feature = "aws")]
+mod signed;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -27,16 +29,15 @@ const EXPIRY: Duration = Duration::from_secs(21 * 24 * 3600);
 ///
 /// Its configuration, if there is one on this machine; whether the endpoint answers, in TLS and with a certificate that is
 /// not about to end; whether this machine's clock agrees with the server's; whether store, audit log, root key and HSMs
-/// work; whether the folders are closed to others, and the disk has room. Exit status 1 if something is wrong.
+/// work; whether it serves a request that is signed with the credentials of the environment; whether the folders are
+/// closed to others, and the disk has room. Exit status 1 if something is wrong.
+///
+/// The server is the one that --endpoint-url or AWS_ENDPOINT_URL_KMS names, or else the first address of the configuration.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// The configuration, as for `kms serve`
     #[arg(long, value_name = "FILE", env = "KMS_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
-
-    /// The server [default: the first address of the configuration]
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_KMS", hide_env_values = true)]
-    endpoint_url: Option<Uri>,
 
     /// The authorities that the server's certificate may be of: a PEM file [default: the system's]
     #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE", hide_env_values = true)]
@@ -96,8 +97,12 @@ impl Doctor {
             configuration(&file.display().to_string(), &loaded, &mut found);
             loaded.config
         });
-        match self.endpoint(config.as_ref()) {
-            Some(endpoint) => self.look_at(&endpoint, &mut found),
+        match Self::endpoint(common, config.as_ref())? {
+            Some(endpoint) => {
+                if self.look_at(&endpoint, &mut found) {
+                    self.sign(&endpoint, config.as_ref(), &mut found);
+                }
+            }
             None => found.push(Finding::doubtful(
                 "endpoint",
                 "no server is named, and there is no configuration",
@@ -118,11 +123,16 @@ impl Doctor {
         }
     }
 
-    fn endpoint(&self, config: Option<&Config>) -> Option<Uri> {
-        if let Some(url) = &self.endpoint_url {
-            return Some(url.clone());
+    fn endpoint(common: &Common, config: Option<&Config>) -> Result<Option<Uri>, Failure> {
+        if let Some(url) = common.keyring.aws.endpoint_url() {
+            let url = url.parse().map_err(|error| Failure::usage(format!("{url:?} is no URL: {error}")))?;
+            return Ok(Some(url));
         }
-        let config = config?;
+        Ok(config.and_then(Self::configured))
+    }
+
+    /// The first address of a configuration, as it is reached from here.
+    fn configured(config: &Config) -> Option<Uri> {
         let mut address = *config.listen.addresses.first()?;
         if address.ip().is_unspecified() {
             address.set_ip(match address.is_ipv4() {
@@ -134,7 +144,8 @@ impl Doctor {
         format!("{scheme}://{address}").parse().ok()
     }
 
-    fn look_at(&self, url: &Uri, found: &mut Vec<Finding>) {
+    /// Whether it answers.
+    fn look_at(&self, url: &Uri, found: &mut Vec<Finding>) -> bool {
         let before = SystemTime::now();
         let answer = match endpoint::ask(url, "/readyz", self.ca_bundle.as_deref()) {
             Ok(answer) => answer,
@@ -142,7 +153,7 @@ impl Doctor {
                 let advice =
                     "Is the server running, and reached from here? `systemctl status kms` and its log say more.";
                 found.push(Finding::wrong("endpoint", format!("{url}: {error}"), advice));
-                return;
+                return false;
             }
         };
         found.push(Finding::well("endpoint", format!("{url} answers")));
@@ -154,6 +165,20 @@ impl Doctor {
         }
         found.push(clock_finding(answer.date, before));
         health(&answer, found);
+        true
+    }
+
+    #[cfg(feature = "aws")]
+    fn sign(&self, url: &Uri, config: Option<&Config>, found: &mut Vec<Finding>) {
+        let region = config.and_then(|config| config.service.regions.first());
+        signed::look_at(url, region.map(kms_service::Region::as_str), self.ca_bundle.as_deref(), found);
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_self, reason = "as with AWS KMS")]
+    fn sign(&self, _: &Uri, _: Option<&Config>, found: &mut Vec<Finding>) {
+        let advice = "Build it with its default features.";
+        found.push(Finding::doubtful("signature", "this kms was built without AWS KMS, and signs nothing", advice));
     }
 }
 

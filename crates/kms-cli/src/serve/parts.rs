@@ -11,7 +11,7 @@ use kms_soft::{SealedBackend, SoftBackend};
 use kms_store::Memory;
 
 use super::late::LateHsm;
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 use crate::keyring::{KeyringArguments, Place};
 use crate::report::Report;
 
@@ -21,14 +21,8 @@ pub(crate) fn parts(config: &Config, report: Report) -> Result<Parts, Failure> {
         let root = fleeting_root()?;
         (SealedStore::open(Arc::new(Memory::new()), &root)?, root)
     } else {
-        let place = Place {
-            // Where `kms --keyring` finds all of it, if the folders have their usual names.
-            old: config.store.path.with_file_name("keyring"),
-            store: config.store.path.clone(),
-            audit: config.audit.directory.clone(),
-        };
         let keyring = KeyringArguments::serving(&config.root);
-        let (_, store, root) = keyring.unlock_or_create(&place, report)?;
+        let (_, store, root) = keyring.unlock_or_create(&place(config), report)?;
         (store, root.key().clone())
     };
     let mut parts = with(store, root)?;
@@ -36,6 +30,30 @@ pub(crate) fn parts(config: &Config, report: Report) -> Result<Parts, Failure> {
         parts.clusters.push(cluster(hsm, &parts.store)?);
     }
     Ok(parts)
+}
+
+/// The root key of the store that a configuration names, which is there.
+pub(crate) fn root(config: &Config, report: Report) -> Result<Key, Failure> {
+    if config.store.memory {
+        return Err(Failure::usage("the root key of a store in memory is gone when its server ends")
+            .hint("Seal nothing under it: leave --sealed out."));
+    }
+    let place = place(config);
+    match KeyringArguments::serving(&config.root).unlock(&place, None, report)? {
+        Some((_, _, root)) => Ok(root.key().clone()),
+        None => Err(Failure::new(Status::Key, "there is no store yet, and so no root key")
+            .about(place.store.display())
+            .hint("`kms serve` makes it when it first starts, for which the file of credentials may be empty.")),
+    }
+}
+
+fn place(config: &Config) -> Place {
+    Place {
+        // Where `kms --keyring` finds all of it, if the folders have their usual names.
+        old: config.store.path.with_file_name("keyring"),
+        store: config.store.path.clone(),
+        audit: config.audit.directory.clone(),
+    }
 }
 
 /// The parts of a server that keeps nothing.

@@ -6,14 +6,13 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::CONTENT_TYPE;
 use http::request::Parts as Head;
 use kms_service::api::Operation;
 use kms_service::{Caller, Exception, KmsError, event_id};
 
 use super::seams::Authenticated;
 use super::{Observe, Parts, respond};
-use crate::listen::Peer;
 use crate::wire::{self, Reply, Submission};
 
 /// What the log and the counters say of a request. If it is dropped before it was answered, the client went away.
@@ -37,7 +36,7 @@ pub(super) async fn answer(State(parts): State<Arc<Parts>>, request: Request) ->
         Err(error) => Reply::refusal(&error),
     };
     seen.result = reply.exception().map_or("Success", Exception::as_str);
-    seen.log(&id, who.as_ref(), reply.status());
+    seen.log(&id, who.as_ref(), &reply);
     respond::kms(reply, &id)
 }
 
@@ -82,16 +81,8 @@ fn is_aws_json(headers: &HeaderMap) -> bool {
 }
 
 fn caller(head: &Head, authenticated: Authenticated, id: &str) -> Caller {
-    let mut caller = Caller::new(authenticated.principal, authenticated.region);
-    caller.policies = authenticated.policies;
-    caller.access_key_id = Some(authenticated.access_key_id);
+    let mut caller = authenticated.caller(head);
     caller.request_id = Some(id.to_owned());
-    let agent = head.headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
-    caller.user_agent = agent;
-    if let Some(peer) = head.extensions.get::<Peer>() {
-        caller.source_ip = Some(peer.address.ip().to_canonical());
-        caller.secure_transport = Some(peer.is_secure);
-    }
     caller
 }
 
@@ -105,13 +96,14 @@ impl Seen {
 
     /// One line for each request: no body, no signature, no secret. The audit log has it all, and on the disk: a line here
     /// costs as much as a signature, and is for those who ask for it.
-    fn log(&self, request_id: &str, caller: Option<&Caller>, status: u16) {
+    fn log(&self, request_id: &str, caller: Option<&Caller>, reply: &Reply) {
         let took = self.begun.elapsed();
         tracing::debug!(
             request_id,
             operation = self.operation,
             result = self.result,
-            status,
+            status = reply.status(),
+            key_id = reply.key_id().map(tracing::field::display),
             principal = caller.and_then(|caller| caller.principal.arn()),
             access_key_id = caller.and_then(|caller| caller.access_key_id.as_deref()),
             region = caller.map(|caller| caller.region.as_str()),
@@ -137,9 +129,11 @@ impl Drop for Seen {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use http::header::USER_AGENT;
     use kms_service::{AccountId, Principal};
 
     use super::*;
+    use crate::listen::Peer;
 
     #[test]
     fn a_caller_has_what_policies_and_the_trail_ask_for() {

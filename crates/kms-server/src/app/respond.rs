@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
@@ -45,6 +45,13 @@ pub(super) fn json(status: u16, body: impl Into<Zeroizing<Vec<u8>>>) -> Response
 
 pub(super) fn metrics(text: String) -> Response {
     respond(200, OPEN_METRICS, text)
+}
+
+/// What the proxy API answers to any other method (specification, "HTTP method").
+pub(super) fn only_post() -> Response {
+    let mut response = respond(405, JSON, Body::empty());
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
 }
 
 /// What AWS answers to what is no request of a protocol that the service speaks.

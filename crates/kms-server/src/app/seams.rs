@@ -4,9 +4,12 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use http::header::USER_AGENT;
 use http::request::Parts;
-use kms_service::{KmsError, Policy, Principal, Region};
+use kms_service::{Caller, KmsError, Policy, Principal, Region};
 use zeroize::Zeroizing;
+
+use crate::listen::Peer;
 
 /// Who signed a request, and for which region.
 #[derive(Debug, Clone)]
@@ -20,6 +23,22 @@ pub struct Authenticated {
     pub access_key_id: String,
     /// The region of the credential scope.
     pub region: Region,
+}
+
+impl Authenticated {
+    /// The caller, with what policies and the trail ask of its request.
+    pub(crate) fn caller(self, head: &Parts) -> Caller {
+        let mut caller = Caller::new(self.principal, self.region);
+        caller.policies = self.policies;
+        caller.access_key_id = Some(self.access_key_id);
+        let agent = head.headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+        caller.user_agent = agent;
+        if let Some(peer) = head.extensions.get::<Peer>() {
+            caller.source_ip = Some(peer.address.ip().to_canonical());
+            caller.secure_transport = Some(peer.is_secure);
+        }
+        caller
+    }
 }
 
 /// Tells who made a request. Must not block.

@@ -1,10 +1,10 @@
 //! Changes of a file of credentials, which leave the rest of it as it stands.
 
 use base64ct::{Base64, Encoding};
-use kms_core::{Error, RandomSource, Secret};
+use kms_core::{Error, Key, RandomSource, Secret};
 use zeroize::Zeroizing;
 
-use super::{Credentials, CredentialsError, CredentialsOptions, KMS, XKS_PROXY};
+use super::{Credentials, CredentialsError, CredentialsOptions, KMS, XKS_PROXY, seal};
 
 /// What access key ids are made of (RFC 4648, base32).
 const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -18,6 +18,8 @@ pub struct NewAccessKey {
     /// 40 characters of base64, from 240 random bits; 44 of them for the proxy of external key stores, since AWS KMS takes no
     /// shorter ones.
     pub secret_access_key: Zeroizing<String>,
+    /// The same, [sealed](super::seal) under a root key, if the file is to have it only so.
+    pub secret_access_key_sealed: Option<String>,
 }
 
 impl core::fmt::Debug for NewAccessKey {
@@ -41,7 +43,19 @@ impl NewAccessKey {
         Ok(Self {
             access_key_id: format!("AKIA{}", letters.iter().map(letter).collect::<String>()),
             secret_access_key: Zeroizing::new(Base64::encode_string(secret.expose())),
+            secret_access_key_sealed: None,
         })
+    }
+
+    /// The same, with a secret that the file has only sealed: who reads the file cannot sign with it, and only a server
+    /// with this root key can verify.
+    ///
+    /// # Errors
+    /// The root key's faults.
+    pub fn sealed_under(mut self, root: &Key) -> Result<Self, Error> {
+        let secret = Secret::copy_from(self.secret_access_key.as_bytes());
+        self.secret_access_key_sealed = Some(seal(root, &self.access_key_id, &secret)?);
+        Ok(self)
     }
 }
 
@@ -63,8 +77,13 @@ pub fn add(
         new.push_str(gap);
     }
     new.push_str(&format!("{HEADER}\naccess_key_id = {}\n", quoted(&key.access_key_id)));
-    new.push_str("secret_access_key = ");
-    new.push_str(&Zeroizing::new(quoted(&key.secret_access_key)));
+    match &key.secret_access_key_sealed {
+        Some(sealed) => new.push_str(&format!("secret_access_key_sealed = {}", quoted(sealed))),
+        None => {
+            new.push_str("secret_access_key = ");
+            new.push_str(&Zeroizing::new(quoted(&key.secret_access_key)));
+        }
+    }
     new.push_str(&format!("\narn = {}\n", quoted(arn)));
     if service != KMS {
         new.push_str(&format!("service = {}\n", quoted(service)));

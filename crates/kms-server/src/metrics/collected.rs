@@ -24,15 +24,11 @@ impl Collector for State {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         gauge(&mut to, "kms_cached_keys", "Keys that are unsealed in memory", count(self.service.cached_keys()))?;
+        let help = "Keys read from the store and opened, since they were not in memory or had changed";
+        counter(&mut to, "kms_keys_read", help, self.service.keys_read())?;
         if let Some(log) = &self.audit {
-            let records = ConstCounter::new(log.head().sequence);
-            let encoder = to.encode_descriptor(
-                "kms_audit_records",
-                "Records in the audit log, as its sequence number",
-                None,
-                MetricType::Counter,
-            )?;
-            records.encode(encoder)?;
+            let help = "Records in the audit log, as its sequence number";
+            counter(&mut to, "kms_audit_records", help, log.head().sequence)?;
         }
         let mut family =
             to.encode_descriptor("kms_up", "Whether what the service stands on works", None, MetricType::Gauge)?;
@@ -73,6 +69,11 @@ fn resident_memory() -> Option<i64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
+}
+
+fn counter(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let encoder = to.encode_descriptor(name, help, None, MetricType::Counter)?;
+    ConstCounter::new(value).encode(encoder)
 }
 
 fn gauge(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::request::Parts;
-use kms_service::{AccountId, Clock, Exception, KmsError, Region, SystemClock};
+use kms_service::{AccountId, Clock, KmsError, Region, SystemClock};
 
 use crate::app::{Authenticate, Authenticated};
 use crate::credentials::{Credentials, KMS};
@@ -46,18 +46,7 @@ impl Authenticate for Authenticator {
     fn authenticate(&self, head: &Parts, body: &[u8]) -> Result<Authenticated, KmsError> {
         self.check(head, body).map_err(|refusal| {
             self.metrics.refused_signature(refusal.exception().as_str());
-            KmsError::with(exception(refusal.exception()), refusal.message().to_owned())
+            refusal.into()
         })
-    }
-}
-
-/// The same exception in the table that says what goes over the wire.
-fn exception(refused: sigv4::AuthException) -> Exception {
-    use sigv4::AuthException as A;
-    match refused {
-        A::MissingAuthenticationToken => Exception::MissingAuthenticationToken,
-        A::IncompleteSignature => Exception::IncompleteSignature,
-        A::UnrecognizedClient => Exception::UnrecognizedClient,
-        A::InvalidSignature => Exception::InvalidSignature,
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use kms_service::{Exception, KmsError};
+use kms_service::{Exception, KmsError, KmsKeyId};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -12,6 +12,7 @@ use super::WipedBuffer;
 pub struct Reply {
     status: u16,
     exception: Option<Exception>,
+    key: Option<KmsKeyId>,
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -31,7 +32,7 @@ impl Reply {
     /// The answer of an operation that has no output: 200, and no body.
     #[must_use]
     pub fn empty() -> Self {
-        Self { status: 200, exception: None, body: Zeroizing::default() }
+        Self { status: 200, exception: None, key: None, body: Zeroizing::default() }
     }
 
     /// The answer of an operation that has one.
@@ -41,7 +42,7 @@ impl Reply {
     pub fn of<T: Serialize>(response: &T) -> Result<Self, KmsError> {
         let mut body = WipedBuffer::with_capacity(USUAL);
         serde_json::to_writer(&mut body, response).map_err(|_| KmsError::new(Exception::KMSInternal))?;
-        Ok(Self { status: 200, exception: None, body: body.into_inner() })
+        Ok(Self { status: 200, exception: None, key: None, body: body.into_inner() })
     }
 
     /// An exception. What lies behind a fault of the service is not told.
@@ -51,7 +52,19 @@ impl Reply {
         let body = ErrorBody { exception: exception.as_str(), message: error.message() };
         // Two texts: nothing that could not be written.
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        Self { status: exception.status(), exception: Some(exception), body: Zeroizing::new(body) }
+        Self { status: exception.status(), exception: Some(exception), key: None, body: Zeroizing::new(body) }
+    }
+
+    /// The same, about a key.
+    pub(super) const fn about(mut self, key: Option<KmsKeyId>) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// The key that was asked for, if one was found: for logs, it is not sent.
+    #[must_use]
+    pub const fn key_id(&self) -> Option<KmsKeyId> {
+        self.key
     }
 
     /// The HTTP status.

@@ -113,8 +113,8 @@ impl From<KmsError> for XksRefusal {
             Exception::InvalidKeyUsage => XksException::InvalidKeyUsage,
             Exception::Throttling | Exception::LimitExceeded => XksException::Throttling,
             Exception::DependencyTimeout => XksException::DependencyTimeout,
-            Exception::Validation => XksException::Validation,
-            Exception::UnsupportedOperation => XksException::UnsupportedOperation,
+            Exception::Validation | Exception::Serialization | Exception::RequestTimeout => XksException::Validation,
+            Exception::UnsupportedOperation | Exception::RequestEntityTooLarge => XksException::UnsupportedOperation,
             _ => XksException::Internal,
         };
         Self::new(exception, error.message().unwrap_or_else(|| error.exception().as_str()).to_owned())

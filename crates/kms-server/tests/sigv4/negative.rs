@@ -2,14 +2,15 @@
 
 use core::time::Duration;
 
-use kms_server::sigv4::{AuthException, Refusal, verify};
+use kms_server::sigv4::{Refusal, verify};
+use kms_service::Exception;
 
 use crate::request::{NOW, Request, all, one};
 
 #[track_caller]
-fn refused(outcome: Result<kms_server::sigv4::Signed, Refusal>, exception: AuthException, text: &str) {
+fn refused(outcome: Result<kms_server::sigv4::Signed, Refusal>, exception: Exception, text: &str) {
     let refusal = outcome.unwrap_err();
-    assert_eq!((refusal.exception(), refusal.status()), (exception, 400), "{refusal}");
+    assert_eq!((refusal.exception(), refusal.exception().status()), (exception, 400), "{refusal}");
     assert!(refusal.message().contains(text), "{refusal}");
 }
 
@@ -96,7 +97,7 @@ fn every_change_of_a_parameter_of_a_presigned_request_is_refused() {
     for wrong in ["0", "604801", "-1", "+60", "1e3", "", "99999999999999999999"] {
         let target = request.target.replace("X-Amz-Expires=60", &format!("X-Amz-Expires={wrong}"));
         let outcome = Request { target, ..request.clone() }.verify();
-        refused(outcome, AuthException::IncompleteSignature, "from 1 to 604800");
+        refused(outcome, Exception::IncompleteSignature, "from 1 to 604800");
     }
 }
 
@@ -104,56 +105,52 @@ fn every_change_of_a_parameter_of_a_presigned_request_is_refused() {
 fn what_is_missing_is_said() {
     let mut request = one("plain");
     request.headers.retain(|(name, _)| name != "Authorization");
-    refused(request.verify(), AuthException::MissingAuthenticationToken, "Missing Authentication Token");
+    refused(request.verify(), Exception::MissingAuthenticationToken, "Missing Authentication Token");
 
     let mut request = one("plain");
     request.set("Authorization", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e");
     refused(
         request.verify(),
-        AuthException::IncompleteSignature,
+        Exception::IncompleteSignature,
         "Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.",
     );
     request.set("Authorization", "AWS4-HMAC-SHA256 nonsense");
-    refused(request.verify(), AuthException::IncompleteSignature, "'nonsense' not a valid key=value pair");
+    refused(request.verify(), Exception::IncompleteSignature, "'nonsense' not a valid key=value pair");
     request.set("Authorization", "Basic QWxhZGRpbg==");
-    refused(request.verify(), AuthException::IncompleteSignature, "Unsupported AWS 'algorithm': 'Basic'");
+    refused(request.verify(), Exception::IncompleteSignature, "Unsupported AWS 'algorithm': 'Basic'");
 
     let mut request = one("plain");
     request.headers.retain(|(name, _)| name != "X-Amz-Date");
     let text = "requires existence of either a 'X-Amz-Date' or a 'Date' header.";
-    refused(request.verify(), AuthException::IncompleteSignature, text);
+    refused(request.verify(), Exception::IncompleteSignature, text);
 
     let mut request = one("plain");
     request.target.push_str("?X-Amz-Signature=00");
-    refused(request.verify(), AuthException::IncompleteSignature, "only one of them");
+    refused(request.verify(), Exception::IncompleteSignature, "only one of them");
 }
 
 #[test]
 fn the_scope_has_to_fit() {
-    let invalid = AuthException::InvalidSignature;
+    let invalid = Exception::InvalidSignature;
     refused(with("/kms/", "/sts/").verify(), invalid, "Credential should be scoped to correct service: 'kms'.");
     refused(with("aws4_request", "aws3_request").verify(), invalid, "valid terminator: 'aws4_request'");
     refused(with("/20261125/", "/20261124/").verify(), invalid, "'20261124' != '20261125', from '20261125T092340Z'.");
     refused(with("/eu-central-1/", "/Europe/").verify(), invalid, "Credential should be scoped to a valid region.");
     refused(with("/eu-central-1/", "/us-east-1/").verify(), invalid, "does not match the signature you provided");
-    refused(with("/kms/", "/kms/x/").verify(), AuthException::IncompleteSignature, "exactly 5 slash-delimited");
+    refused(with("/kms/", "/kms/x/").verify(), Exception::IncompleteSignature, "exactly 5 slash-delimited");
     // The keys of a proxy sign nothing else, nor the reverse.
     let request = with("AKIAIOSFODNN7EXAMPLE", "BETWEEN2TEN3AND4THIRTY5CHARS6");
-    refused(
-        request.verify(),
-        AuthException::UnrecognizedClient,
-        "The security token included in the request is invalid.",
-    );
+    refused(request.verify(), Exception::UnrecognizedClient, "The security token included in the request is invalid.");
 }
 
 #[test]
 fn what_has_to_be_signed_is_signed() {
-    let invalid = AuthException::InvalidSignature;
+    let invalid = Exception::InvalidSignature;
     refused(with("host;", "").verify(), invalid, "'Host' or ':authority' must be a 'SignedHeader'");
     refused(with(";x-amz-date", "").verify(), invalid, "'x-amz-date' must be a 'SignedHeader'");
     refused(with(";x-amz-target", "").verify(), invalid, "'x-amz-target' must be a 'SignedHeader'");
-    refused(with("host;", "accept;host;").verify(), AuthException::IncompleteSignature, "alphabetical order");
-    refused(with("host;", "host;host;").verify(), AuthException::IncompleteSignature, "each once");
+    refused(with("host;", "accept;host;").verify(), Exception::IncompleteSignature, "alphabetical order");
+    refused(with("host;", "host;host;").verify(), Exception::IncompleteSignature, "each once");
     refused(with("host;", "host;lost;").verify(), invalid, "'lost' is named as a SignedHeader, but it does not exist");
 
     let mut request = one("plain");
@@ -173,7 +170,7 @@ fn the_window_is_five_minutes_and_presigned_requests_are_good_as_long_as_they_sa
     for within in [NOW + five, NOW - five] {
         request.at(within).unwrap();
     }
-    let invalid = AuthException::InvalidSignature;
+    let invalid = Exception::InvalidSignature;
     let text = "Signature expired: 20261125T092340Z is now earlier than 20261125T092341Z (20261125T092841Z - 5 min.)";
     refused(request.at(NOW + five + second), invalid, text);
     let text =
@@ -196,12 +193,12 @@ fn tokens_belong_to_their_access_keys() {
         for other in [None, Some("another".to_owned())] {
             let credentials = Request { token: other, ..request.clone() }.credentials();
             let outcome = verify(&request.head(), &request.body(), "kms", &credentials, NOW);
-            refused(outcome, AuthException::UnrecognizedClient, "security token");
+            refused(outcome, Exception::UnrecognizedClient, "security token");
         }
     }
     let credentials = Request { token: Some("own".into()), ..one("plain") }.credentials();
     let outcome = verify(&one("plain").head(), b"{}", "kms", &credentials, NOW);
-    refused(outcome, AuthException::UnrecognizedClient, "security token");
+    refused(outcome, Exception::UnrecognizedClient, "security token");
 }
 
 #[test]
@@ -209,6 +206,6 @@ fn the_hash_of_the_body_is_no_claim_that_is_believed() {
     let mut request = one("a hash of the body");
     for other in ["UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", ""] {
         request.set("X-Amz-Content-SHA256", other);
-        refused(request.verify(), AuthException::InvalidSignature, "'x-amz-content-sha256' is not the SHA-256 hash");
+        refused(request.verify(), Exception::InvalidSignature, "'x-amz-content-sha256' is not the SHA-256 hash");
     }
 }
