@@ -42,6 +42,7 @@ use kms_service::{Policy, Principal};
 
 pub use self::edit::{NewAccessKey, add, remove};
 pub use self::error::CredentialsError;
+pub(crate) use self::file::OTHERS;
 pub use self::seal::seal;
 pub use self::watch::watch;
 

@@ -22,7 +22,7 @@ use super::{Credential, CredentialsError, KMS, XKS_PROXY, seal};
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// What anybody but the owner, and the group for reading, may do.
-const OTHERS: u32 = 0o037;
+pub(crate) const OTHERS: u32 = 0o037;
 
 /// The text of a file, and what it was like.
 pub(super) fn read(path: &Path, readable_by_others: bool) -> Result<(Zeroizing<String>, Seen), CredentialsError> {
