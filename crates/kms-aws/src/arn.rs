@@ -9,7 +9,9 @@ use kms_core::{Error, HashAlgorithm, KeyId, MaterialId};
 /// The ARN of a key or an alias.
 ///
 /// Read as the AWS Encryption SDK reads it (`framework/aws-kms/aws-kms-key-arn.md`): six parts, none of them empty, the
-/// service `kms`, and a resource that is `key/` or `alias/` with something behind it.
+/// service `kms`, and a resource that is `key/` or `alias/` with something behind it. Partition, region and account are
+/// letters, digits and hyphens, at most 63 of them: the region becomes part of the name of the host that is asked, and an
+/// ARN may be a message's.
 ///
 /// ```
 /// use kms_aws::{Arn, Resource};
@@ -97,6 +99,12 @@ impl Arn {
     }
 }
 
+/// Whether a text can be a label of a host's name (RFC 1123, section 2.1).
+fn is_label(text: &str) -> bool {
+    let fits = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    fits && text.len() <= 63 && !text.starts_with('-') && !text.ends_with('-')
+}
+
 impl FromStr for Arn {
     type Err = Error;
 
@@ -112,7 +120,8 @@ impl FromStr for Arn {
         let (region, account, resource) = (next()?, next()?, next()?);
         let named =
             resource.split_once('/').is_some_and(|(kind, name)| matches!(kind, "key" | "alias") && !name.is_empty());
-        if arn != "arn" || service != "kms" || !named || text.len() > 2048 {
+        let labels = [partition, region, account].into_iter().all(is_label);
+        if arn != "arn" || service != "kms" || !named || !labels || text.len() > 2048 {
             return Err(bad());
         }
         Ok(Self {
@@ -151,6 +160,14 @@ mod tests {
             "arn:aws:kms:eu-west-1:111122223333:key:1",
             "arn:aws:kms:eu-west-1:111122223333:grant/1",
             "nra:aws:kms:eu-west-1:111122223333:key/1",
+            // The region is part of the name of a host.
+            "arn:aws:kms:evil.example/:111122223333:key/1",
+            "arn:aws:kms:evil.example#:111122223333:key/1",
+            "arn:aws:kms:eu-west-1.evil.example:111122223333:key/1",
+            "arn:aws:kms:user@evil:111122223333:key/1",
+            "arn:aws:kms:-:111122223333:key/1",
+            "arn:aws:kms:eu west 1:111122223333:key/1",
+            "arn:aws:kms:eu-west-1:1111\n22223333:key/1",
         ] {
             assert!(bad.parse::<Arn>().is_err(), "{bad}");
         }

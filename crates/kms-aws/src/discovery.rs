@@ -9,6 +9,9 @@ use kms_core::{Error, Key, Secret};
 use crate::arn::{Arn, Resource};
 use crate::client::AwsClient;
 
+/// How many regions have a client that is kept. AWS has fewer; a message may name any.
+const REGIONS: usize = 64;
+
 /// Of which keys messages are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
@@ -52,7 +55,7 @@ impl DiscoveryFilter {
 pub struct Discovery {
     client: AwsClient,
     filter: DiscoveryFilter,
-    /// One client for each region.
+    /// One client for each region, of the first so many.
     regions: Mutex<HashMap<String, AwsClient>>,
 }
 
@@ -65,6 +68,9 @@ impl Discovery {
 
     fn in_region(&self, region: &str) -> AwsClient {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        if regions.len() >= REGIONS && !regions.contains_key(region) {
+            return self.client.in_region(region);
+        }
         regions.entry(region.to_owned()).or_insert_with(|| self.client.in_region(region)).clone()
     }
 

@@ -40,8 +40,9 @@ use arc_swap::ArcSwap;
 use kms_core::{Key, Secret};
 use kms_service::{Policy, Principal};
 
-pub use self::edit::{NewAccessKey, add, remove};
+pub use self::edit::{NewAccessKey, add, remove, seal_all};
 pub use self::error::CredentialsError;
+pub(crate) use self::file::OTHERS;
 pub use self::seal::seal;
 pub use self::watch::watch;
 

@@ -132,10 +132,10 @@ mod tests {
         assert_eq!((thrown_away.access_key_id.len(), thrown_away.secret_access_key.len()), (20, 40));
         let region = "eu-central-1".parse().unwrap();
         let lines = exports("127.0.0.1:4599".parse().unwrap(), &region, Some(&thrown_away));
-        assert_eq!(lines.lines().count(), 4);
+        assert_eq!(lines.lines().count(), 5);
         assert!(lines.starts_with("export AWS_ENDPOINT_URL_KMS=http://127.0.0.1:4599\n"));
         assert!(lines.lines().all(|line| line.split(' ').count() == 2), "{lines}");
-        assert_eq!(exports("127.0.0.1:4599".parse().unwrap(), &region, None).lines().count(), 2);
+        assert_eq!(exports("127.0.0.1:4599".parse().unwrap(), &region, None).lines().count(), 3);
         assert!(!format!("{thrown_away:?}").contains(&thrown_away.secret_access_key));
         let file: toml::Table = thrown_away.to_toml().parse().unwrap();
         let principal = &file["principal"][0];

@@ -8,6 +8,7 @@ mod sockets;
 mod xks;
 
 use core::fmt;
+use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -46,6 +47,10 @@ pub struct RunningServer {
     runtime: Runtime,
     due: Due,
 }
+
+/// How long threads may take to end that still wait for an HSM or a file when all connections are closed. A call into a
+/// PKCS#11 module that never returns does not keep the process from ending.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
 
 /// What a server for tests has besides.
 struct ForTests {
@@ -168,7 +173,7 @@ impl RunningServer {
         if let Err(error) = runtime.block_on(serving) {
             tracing::error!(%error, "did not end as it should");
         }
-        drop(runtime);
+        runtime.shutdown_timeout(LEFT_BEHIND);
         drop(due);
         tracing::info!("ended");
     }

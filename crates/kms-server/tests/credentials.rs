@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use kms_core::{Backend, Call, Key, KeyId, KeySpec, KeyUsage, Secret, SystemRandom};
 use kms_server::credentials::{
-    Credentials, CredentialsOptions, KMS, NewAccessKey, XKS_PROXY, add, remove, seal, watch,
+    Credentials, CredentialsOptions, KMS, NewAccessKey, XKS_PROXY, add, remove, seal, seal_all, watch,
 };
 use kms_service::Principal;
 use kms_soft::SoftBackend;
@@ -130,6 +130,23 @@ fn a_secret_opens_for_its_access_key_under_its_root_key_only() {
     assert!(problem(&root, &text.replace("7EXAMPLE", "8EXAMPLE")).contains("another access key than"));
     assert!(problem(&root, &text.replace(&sealed, "!")).contains("not base64"));
     assert!(problem(&root, &text.replace(&sealed, "AAAA")).contains("damaged"));
+}
+
+#[test]
+fn secrets_are_sealed_and_the_rest_of_the_file_stays() {
+    let root = root_key();
+    let hers = ALICE.replace("7EXAMPLE", "8EXAMPLE").replace("\"do/not/show\"", "'do/not/show'  # hers");
+    let text = format!("# Ours.{ALICE}{hers}");
+    let (sealed, count) = seal_all(&text, &root).unwrap();
+    assert_eq!(count, 2);
+    assert!(!sealed.contains("do/not/show"), "{}", *sealed);
+    assert!(sealed.starts_with("# Ours.\n[[principal]]\n") && sealed.contains("\"  # hers\narn = "), "{}", *sealed);
+    assert_eq!(CredentialsOptions::new().root(root.clone()).parse(&sealed).unwrap().all().len(), 2);
+    assert_eq!(seal_all(&sealed, &root).unwrap(), (sealed.clone(), 0));
+    assert!(seal_all(&sealed, &root_key()).unwrap_err().problem().contains("another root key"));
+    // Names that TOML allows to be written otherwise are left to the one who wrote them so.
+    let quoted = ALICE.replace("secret_access_key", "\"secret_access_key\"");
+    assert_eq!(seal_all(&quoted, &root).unwrap_err().line(), Some(4));
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Config {
                 "Name at least one, such as [\"127.0.0.1:4599\"].",
             ));
         }
-        let open = |address: &&SocketAddr| !address.ip().is_loopback();
+        let open = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
         let with_tls = self.tls.certificate.is_some() || self.tls.key.is_some();
         if let Some(address) = self.listen.addresses.iter().find(open)
             && !with_tls
@@ -47,7 +47,7 @@ impl Config {
         match (&self.tls.certificate, &self.tls.key) {
             (Some(certificate), Some(key)) => {
                 readable("tls.certificate", certificate, found);
-                secret("tls.key", key, found);
+                secret("tls.key", key, OTHERS, found);
             }
             (Some(_), None) => {
                 found.push(Complaint::new("tls.key", "is not set", "It is the private key of the certificate."))
@@ -72,6 +72,33 @@ impl Config {
         ];
         for (place, _) in limits.iter().filter(|(_, limit)| *limit == 0) {
             found.push(Complaint::new(*place, "is 0: nothing could be served", "Leave it out for the default."));
+        }
+        // Each address holds a place for the next one to come.
+        if (1..self.listen.addresses.len()).contains(&self.listen.connections) {
+            let message = "there are fewer connections than addresses: some would never be served";
+            found.push(Complaint::new("listen.connections", message, "Leave it out for the default."));
+        }
+        if self.listen.http2_streams == 0 {
+            let message = "is 0: nothing could be served over HTTP/2";
+            found.push(Complaint::new("listen.http2_streams", message, "Leave it out for the default."));
+        }
+        self.check_times(found);
+    }
+
+    /// Times without which nothing is served, or something is done without a rest.
+    fn check_times(&self, found: &mut Vec<Complaint>) {
+        let times = [
+            ("listen.header_timeout", self.listen.header_timeout),
+            ("listen.idle_timeout", self.listen.idle_timeout),
+            ("listen.body_timeout", self.listen.body_timeout),
+            ("listen.handshake_timeout", self.listen.handshake_timeout),
+            ("service.due_interval", self.service.due_interval),
+            ("credentials.reload_interval", self.credentials.reload_interval),
+        ];
+        let times = times.into_iter().map(|(place, time)| (place.to_owned(), time));
+        let budgets = self.hsm.iter().enumerate().map(|(number, hsm)| (format!("hsm[{number}].budget"), hsm.budget));
+        for (place, _) in times.chain(budgets).filter(|(_, time)| time.get().is_zero()) {
+            found.push(Complaint::new(place, "is 0: there is no time at all", "Leave it out for the default."));
         }
     }
 
@@ -110,7 +137,7 @@ impl Config {
             _ => {}
         }
         if let Some(path) = root.key_file.as_ref().filter(|path| path.exists()) {
-            secret("root.key_file", path, found);
+            secret("root.key_file", path, OTHERS, found);
             let inside = path.parent().is_some_and(|folder| folder == self.store.path);
             if inside && !self.store.memory {
                 found.push(Complaint::warning(
@@ -121,7 +148,7 @@ impl Config {
             }
         }
         if let Some(path) = &root.passphrase_file {
-            secret("root.passphrase_file", path, found);
+            secret("root.passphrase_file", path, OTHERS, found);
         }
         if self.store.memory {
             found.push(Complaint::warning(
@@ -163,7 +190,7 @@ impl Config {
                 readable(&place("module"), &hsm.module, found);
             }
             match hsm.pin.split_once(':') {
-                Some(("file", path)) => secret(&place("pin"), Path::new(path), found),
+                Some(("file", path)) => secret(&place("pin"), Path::new(path), OTHERS, found),
                 Some(("env", name)) if !name.is_empty() => {}
                 Some(("keypad", "")) => {}
                 // What is there may be a PIN: it is not repeated.
@@ -177,7 +204,7 @@ impl Config {
     }
 
     fn check_rest(&self, found: &mut Vec<Complaint>) {
-        secret("credentials.file", &self.credentials.file, found);
+        secret("credentials.file", &self.credentials.file, crate::credentials::OTHERS, found);
         if let Err(complaints) = self.quotas.quotas() {
             found.extend(complaints);
         }
@@ -220,8 +247,11 @@ fn readable(place: &str, path: &Path, found: &mut Vec<Complaint>) -> bool {
     opened.is_ok()
 }
 
-/// That a file is there, can be read, and not by everybody.
-fn secret(place: &str, path: &Path, found: &mut Vec<Complaint>) {
+/// What those who are neither the owner nor of the group may do.
+const OTHERS: u32 = 0o007;
+
+/// That a file is there, can be read, and that nobody has any of the rights in `closed`.
+fn secret(place: &str, path: &Path, closed: u32, found: &mut Vec<Complaint>) {
     if !readable(place, path, found) {
         return;
     }
@@ -229,7 +259,7 @@ fn secret(place: &str, path: &Path, found: &mut Vec<Complaint>) {
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(path).map_or(0, |about| about.permissions().mode() & 0o777);
-        if mode & 0o007 != 0 {
+        if mode & closed != 0 {
             let message = format!("{} is open to others (mode {mode:04o})", path.display());
             let advice = format!("chmod 600 {}, and consider whether someone has read it.", path.display());
             found.push(Complaint::new(place, message, advice));

@@ -109,17 +109,22 @@ fn the_environment_is_stronger() {
 fn a_configuration_that_cannot_work_is_told_all_of_why() {
     let text = r#"
         [listen]
-        addresses = ["0.0.0.0:443"]
+        addresses = ["0.0.0.0:443", "0.0.0.0:444"]
+        connections = 1
         body_bytes = 0
+        http2_streams = 0
+        idle_timeout = 0
         [root]
         key_file = "/nowhere/root.key"
         passphrase_file = "/nowhere/passphrase"
         [credentials]
         file = "/nowhere/credentials.toml"
+        reload_interval = "0s"
         [logs]
         level = "loud=louder"
         [[hsm]]
         id = "payments"
+        budget = 0
         pin = "1234"
     "#;
     let loaded = read(text, &[]);
@@ -128,7 +133,10 @@ fn a_configuration_that_cannot_work_is_told_all_of_why() {
     let places: Vec<_> = found.iter().map(|one| one.place.as_str()).collect();
     for place in [
         "listen.addresses",
+        "listen.connections",
         "listen.body_bytes",
+        "listen.http2_streams",
+        "listen.idle_timeout",
         "service.regions",
         "root",
         "root.passphrase_file",
@@ -138,6 +146,8 @@ fn a_configuration_that_cannot_work_is_told_all_of_why() {
         "hsm[0].token",
         "hsm[0].module",
         "hsm[0].pin",
+        "hsm[0].budget",
+        "credentials.reload_interval",
     ] {
         assert!(places.contains(&place), "{place} is not in {places:?}");
     }
@@ -157,10 +167,14 @@ fn a_sound_configuration_has_nothing_to_complain_of_until_others_can_read_a_secr
         "[service]\nregions = [\"eu-central-1\"]\n[root]\nkey_file = \"/srv/root.key\"\n[credentials]\nfile = {file:?}\n"
     );
     assert_eq!(lines(&read(&text, &[]).config.check()), Vec::<String>::new());
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let found = read(&text, &[]).config.check();
-    assert_eq!(found.len(), 1);
-    assert!(found[0].advice.starts_with("chmod 600 "), "{found:?}");
+    // Nor may the group change who may do what: the server would not read it.
+    for mode in [0o644, 0o660] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let found = read(&text, &[]).config.check();
+        assert_eq!(found.len(), 1, "{mode:o}");
+        assert!(found[0].advice.starts_with("chmod 600 "), "{found:?}");
+        assert!(crate::credentials::Credentials::load(&file).is_err(), "{mode:o}");
+    }
 }
 
 /// The file that comes with the server: what is behind `#` is right as well, and what is said to be a default is one.

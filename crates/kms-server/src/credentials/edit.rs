@@ -4,6 +4,7 @@ use base64ct::{Base64, Encoding};
 use kms_core::{Error, Key, RandomSource, Secret};
 use zeroize::Zeroizing;
 
+use super::file::{self, InClear};
 use super::{Credentials, CredentialsError, CredentialsOptions, KMS, XKS_PROXY, seal};
 
 /// What access key ids are made of (RFC 4648, base32).
@@ -131,6 +132,40 @@ pub fn remove(text: &str, access_key_id: &str) -> Result<Zeroizing<String>, Cred
             "the entry of {access_key_id} cannot be told from the rest of the file: remove it with an editor"
         ))),
     }
+}
+
+/// The text with all secret access keys sealed under the root key, and how many were not before. Session tokens stay as they
+/// are: they end by themselves.
+///
+/// # Errors
+/// If the text was wrong before, a secret is written so that it cannot be told from the rest, or the root key fails.
+pub fn seal_all(text: &str, root: &Key) -> Result<(Zeroizing<String>, usize), CredentialsError> {
+    const MEMBER: &str = "secret_access_key";
+    let before = ids(text)?;
+    let secrets = file::in_clear(text)?;
+    let (mut new, mut end) = (Zeroizing::new(String::new()), 0);
+    for InClear { access_key_id, secret, at } in &secrets {
+        let cannot =
+            || CredentialsError::new("write it as secret_access_key = \"…\" to have it sealed").at(text, at.start);
+        let head = text.get(end..at.start).ok_or_else(cannot)?;
+        let name = head.trim_end().strip_suffix('=').map(str::trim_end).and_then(|head| head.strip_suffix(MEMBER));
+        let sealed = seal(root, access_key_id, secret)
+            .map_err(|error| CredentialsError::new(format!("cannot be sealed: {error}")).at(text, at.start))?;
+        new.push_str(name.ok_or_else(cannot)?);
+        new.push_str(&format!("{MEMBER}_sealed = \"{sealed}\""));
+        end = at.end;
+    }
+    new.push_str(text.get(end..).unwrap_or_default());
+    // Whatever the text is like: nothing is lost, and every secret opens.
+    let options = CredentialsOptions::new().root(root.clone());
+    let after = options.parse(&new)?;
+    let whole = secrets
+        .iter()
+        .all(|one| after.get(&one.access_key_id).is_some_and(|new| new.secret().ct_eq(one.secret.expose())));
+    if !whole || ids(&new)? != before || !file::in_clear(&new)?.is_empty() {
+        return Err(CredentialsError::new("a secret cannot be told from the rest of the file: seal it with an editor"));
+    }
+    Ok((new, secrets.len()))
 }
 
 /// The access keys of a text, sealed ones too, in order.

@@ -1,6 +1,7 @@
 //! The file: how it is read, and what it may say.
 
 use core::fmt;
+use core::ops::Range;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
@@ -22,7 +23,7 @@ use super::{Credential, CredentialsError, KMS, XKS_PROXY, seal};
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// What anybody but the owner, and the group for reading, may do.
-const OTHERS: u32 = 0o037;
+pub(crate) const OTHERS: u32 = 0o037;
 
 /// The text of a file, and what it was like.
 pub(super) fn read(path: &Path, readable_by_others: bool) -> Result<(Zeroizing<String>, Seen), CredentialsError> {
@@ -120,16 +121,40 @@ pub(super) fn random_secret() -> Result<Secret, CredentialsError> {
     Ok(Secret::copy_from(Zeroizing::new(Base64::encode_string(random.expose())).as_bytes()))
 }
 
-/// The access keys that a text names.
-pub(super) fn parse(text: &str, opener: Opener<'_>) -> Result<Vec<Credential>, CredentialsError> {
+fn document(text: &str) -> Result<Document, CredentialsError> {
     // Its own message would show the line, which may hold a secret.
-    let document: Document = toml::from_str(text).map_err(|error| {
+    toml::from_str(text).map_err(|error| {
         let problem = CredentialsError::new(error.message());
         match error.span() {
             Some(span) => problem.at(text, span.start),
             None => problem,
         }
-    })?;
+    })
+}
+
+/// A secret that stands in a text in clear.
+pub(super) struct InClear {
+    pub(super) access_key_id: String,
+    pub(super) secret: Secret,
+    /// Where its value is, quotes included.
+    pub(super) at: Range<usize>,
+}
+
+/// The secrets that stand in a text in clear, in order.
+pub(super) fn in_clear(text: &str) -> Result<Vec<InClear>, CredentialsError> {
+    let found = document(text)?.principal.into_iter().filter_map(|entry| {
+        let (at, secret) = entry.secret_access_key.map(|secret| (secret.span(), secret.into_inner().0))?;
+        let secret = Secret::copy_from(secret.as_bytes());
+        Some(InClear { access_key_id: entry.access_key_id.into_inner(), secret, at })
+    });
+    let mut found: Vec<_> = found.collect();
+    found.sort_by_key(|one| one.at.start);
+    Ok(found)
+}
+
+/// The access keys that a text names.
+pub(super) fn parse(text: &str, opener: Opener<'_>) -> Result<Vec<Credential>, CredentialsError> {
+    let document = document(text)?;
     let mut ids = HashSet::new();
     document
         .principal

@@ -39,9 +39,9 @@ impl Seen {
 /// Looks at the file again and again, and reads it when it has changed. `told` hears of every reading: a file that cannot
 /// be read is told once, and again when it has changed once more.
 ///
-/// Never ends by itself: for a task that the caller ends.
+/// Never ends by itself: for a task that the caller ends. `every` is a millisecond at least.
 pub async fn watch(credentials: Arc<Credentials>, every: Duration, mut told: impl FnMut(Result<(), CredentialsError>)) {
-    let mut interval = tokio::time::interval(every);
+    let mut interval = tokio::time::interval(every.max(Duration::from_millis(1)));
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut refused = None;
     loop {

@@ -69,7 +69,7 @@ pub struct Tls {
 }
 
 /// What a file was when it was read last; nothing if it was not there.
-type Seen = Option<(u64, u64, u64, i64, i64)>;
+type Seen = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
 
 impl Tls {
     /// Reads the files.
@@ -142,7 +142,11 @@ async fn hung_up(signal: Option<&mut tokio::signal::unix::Signal>) {
 }
 
 fn look(files: &TlsFiles) -> Vec<Seen> {
-    let seen = |file: Metadata| (file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec());
+    let seen = |file: Metadata| {
+        // The last changes with the mode as well: a key that was refused for it is read when that is put right.
+        let (modified, changed) = ((file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec()));
+        (file.dev(), file.ino(), file.size(), modified, changed)
+    };
     files.all().map(|file| fs::metadata(file).ok().map(seen)).collect()
 }
 

@@ -45,10 +45,13 @@ impl Reply {
         Ok(Self { status: 200, exception: None, key: None, body: body.into_inner() })
     }
 
-    /// An exception. What lies behind a fault of the service is not told.
+    /// An exception. What lies behind a fault of the service is not told; the log has it.
     #[must_use]
     pub fn refusal(error: &KmsError) -> Self {
         let exception = error.exception();
+        if let Some(cause) = error.cause().filter(|_| exception.status() >= 500) {
+            tracing::error!(%exception, %cause, "a fault");
+        }
         let body = ErrorBody { exception: exception.as_str(), message: error.message() };
         // Two texts: nothing that could not be written.
         let body = serde_json::to_vec(&body).unwrap_or_default();

@@ -161,3 +161,41 @@ async fn probes_and_resets_are_there_when_they_are_wanted() {
     }
     assert_eq!(house.close().await.unfinished, 0);
 }
+
+/// What policies and the trail ask about a caller is of the signature and the connection: no header says it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_header_speaks_for_the_caller() {
+    let house = House::open().await;
+    let key = key(&house).await;
+    let denial = |operation: &str, condition: serde_json::Value| json!({ "Effect": "Deny", "Principal": "*", "Action": operation, "Resource": "*", "Condition": condition });
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" }, "Action": "kms:*", "Resource": "*" },
+        denial("kms:Encrypt", json!({ "Null": { "aws:SourceArn": "true" } })),
+        denial("kms:GenerateDataKey", json!({ "Null": { "kms:ViaService": "true" } })),
+        denial("kms:DescribeKey", json!({ "IpAddress": { "aws:SourceIp": "127.0.0.0/8" } })),
+        denial("kms:ListGrants", json!({ "Bool": { "aws:SecureTransport": "false" } })),
+    ] });
+    let put = json!({ "KeyId": key, "Policy": policy.to_string() });
+    assert_eq!(house.ask("PutKeyPolicy", put.to_string()).await.status, 200);
+    let source = "arn:aws:sns:eu-central-1:111122223333:topic";
+    let headers = format!(
+        "X-Amz-Source-Arn: {source}\r\nX-Amz-Source-Account: 111122223333\r\nX-Amz-Via-Service: sns\r\n\
+         X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7;proto=https\r\nX-Real-Ip: 203.0.113.7\r\n\
+         X-Forwarded-Proto: https\r\n{SIGNED}"
+    );
+    for (operation, more) in [
+        ("Encrypt", json!({ "Plaintext": "aGVsbG8=" })),
+        ("GenerateDataKey", json!({ "KeySpec": "AES_256" })),
+        ("DescribeKey", json!({})),
+        ("ListGrants", json!({})),
+    ] {
+        let mut request = more;
+        request["KeyId"] = key.clone().into();
+        let target = format!("X-Amz-Target: TrentService.{operation}\r\n{headers}");
+        let refused = house.send(&target, request.to_string()).await.refusal();
+        assert_eq!(refused.1, "AccessDeniedException", "{operation}");
+        assert!(refused.2.contains("explicit deny"), "{operation}: {}", refused.2);
+    }
+    assert_eq!(house.ask("GetKeyPolicy", json!({ "KeyId": key }).to_string()).await.status, 200);
+    assert_eq!(house.close().await.unfinished, 0);
+}
