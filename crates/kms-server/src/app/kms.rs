@@ -112,7 +112,7 @@ impl Seen {
             "request"
         );
         // What the server is to blame for, its operator has to see.
-        if status >= 500 {
+        if reply.status() >= 500 {
             tracing::warn!(request_id, operation = self.operation, result = self.result, "a request failed");
         }
     }
