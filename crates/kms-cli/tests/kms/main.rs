@@ -26,6 +26,8 @@ mod keys;
 mod life;
 mod moving;
 mod pages;
+#[cfg(feature = "aws")]
+mod server;
 mod signals;
 mod store;
 mod streams;
