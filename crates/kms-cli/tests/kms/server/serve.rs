@@ -2,7 +2,7 @@
 
 use kms_core::ErrorKind;
 
-use super::{ALICE, AccessKey, Office, create, fails, found, open, run, seal, set_mode};
+use super::{AccessKey, Office, create, fails, found, open, run, seal, set_mode};
 use crate::mode;
 
 #[test]
@@ -92,5 +92,5 @@ fn access_keys_are_read_anew_when_it_is_told() {
     let again = office.serve();
     assert_eq!(tries(&again, &office.alice).unwrap_err().kind(), ErrorKind::Unauthorized);
     tries(&again, &second).unwrap();
-    assert!(ALICE.contains("111122223333") && again.end().contains("ended"));
+    again.end();
 }
