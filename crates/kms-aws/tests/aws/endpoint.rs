@@ -1,4 +1,4 @@
-//! A server for tests: the real key service behind just enough HTTP, which can be told to fail.
+//! A server for tests: ours, which checks signatures, behind something that passes requests on, and can be told to fail.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -9,8 +9,10 @@ use std::thread::{self, JoinHandle};
 
 use kms_aws::{AwsClient, AwsOptions};
 use kms_core::{Backend, Call, Key, KeyId, KeySpec, KeyUsage, SystemRandom};
-use kms_service::api::*;
-use kms_service::{Caller, Quotas, Region, SealedStore, Service, ServiceBuilder};
+use kms_server::config::{Config, QuotaChoice};
+use kms_server::credentials::Credentials;
+use kms_server::server::{Parts, RunningServer, Server};
+use kms_service::SealedStore;
 use kms_soft::{SealedBackend, SoftBackend};
 use kms_store::Memory;
 
@@ -18,10 +20,18 @@ pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) const OTHER_REGION: &str = "us-east-1";
 
+/// Whose requests are served: the root of the account.
+const CREDENTIALS: &str = r#"
+[[principal]]
+access_key_id = "AKIAIOSFODNN7EXAMPLE"
+secret_access_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+arn = "arn:aws:iam::111122223333:root"
+"#;
+
 /// What happens to a request instead of being served.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// Nothing: it is served.
+    /// Nothing: it is passed on.
     Served,
     /// It is answered with an exception.
     Exception(u16, &'static str),
@@ -33,15 +43,17 @@ pub(crate) enum Fault {
     Hang,
 }
 
-/// The server; it ends with this.
+/// The server, and what is before it; both end with this.
 pub(crate) struct Endpoint {
     address: SocketAddr,
     shared: Arc<Shared>,
     listener: Option<JoinHandle<()>>,
+    server: Option<RunningServer>,
 }
 
 struct Shared {
-    service: Service,
+    /// Where the server is.
+    server: SocketAddr,
     faults: Mutex<VecDeque<Fault>>,
     /// The operations that were asked for.
     asked: Mutex<Vec<String>>,
@@ -51,24 +63,32 @@ struct Shared {
     ending: (Mutex<bool>, Condvar),
 }
 
-fn service() -> Service {
+fn server() -> RunningServer {
     let soft = SoftBackend::new(SystemRandom);
     let at = SoftBackend::locator(KeyId::random(&SystemRandom).unwrap().into());
     let root = soft.create(&at, KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt, &Call::default()).unwrap();
     let root = Key::new(root);
     let store = SealedStore::open(Arc::new(Memory::new()), &root).unwrap();
-    let backend = SealedBackend::new(root, store.records(), SystemRandom).unwrap();
-    let regions = [REGION, OTHER_REGION].map(|region| region.parse::<Region>().unwrap());
-    let service = ServiceBuilder::new(store, Arc::new(backend)).regions(regions).quotas(Quotas::unlimited());
-    service.build().unwrap()
+    let backend = Arc::new(SealedBackend::new(root.clone(), store.records(), SystemRandom).unwrap());
+    let at = SealedBackend::locator(store.header().id.into());
+    let signer = backend.create(&at, KeySpec::EccNistP256, KeyUsage::SignVerify, &Call::default()).unwrap();
+    let mut config = Config::default();
+    config.listen.addresses = [SocketAddr::from(([127, 0, 0, 1], 0))].into_iter().collect();
+    config.service.regions = [REGION, OTHER_REGION].iter().map(|region| region.parse().unwrap()).collect();
+    config.store.memory = true;
+    config.audit.enabled = false;
+    config.quotas = QuotaChoice::Off;
+    let credentials = Credentials::from_toml(CREDENTIALS).unwrap();
+    Server::start(&config, Parts::new(store, root, backend, Key::new(signer)), credentials).unwrap()
 }
 
 impl Endpoint {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let server = server();
         let shared = Arc::new(Shared {
-            service: service(),
+            server: *server.addresses().first().unwrap(),
             faults: Mutex::default(),
             asked: Mutex::default(),
             connections: Mutex::default(),
@@ -90,7 +110,7 @@ impl Endpoint {
                 of_thread.threads.lock().unwrap().push(serving);
             }
         });
-        Self { address, shared, listener: Some(listener) }
+        Self { address, shared, listener: Some(listener), server: Some(server) }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -138,30 +158,32 @@ impl Drop for Endpoint {
         }
         let threads = std::mem::take(&mut *self.shared.threads.lock().unwrap());
         threads.into_iter().for_each(|thread| thread.join().unwrap());
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
     }
 }
 
+/// A request, as it arrived.
 struct Asked {
-    target: String,
-    region: String,
-    body: Vec<u8>,
+    operation: String,
+    bytes: Vec<u8>,
 }
 
 impl Shared {
     fn serve(&self, connection: &TcpStream) {
         let (mut reader, mut writer) = (BufReader::new(connection), connection);
         while let Some(asked) = read(&mut reader) {
-            let operation = asked.target.strip_prefix("TrentService.").unwrap_or_default().to_owned();
-            self.asked.lock().unwrap().push(operation.clone());
+            self.asked.lock().unwrap().push(asked.operation.clone());
             let fault = self.faults.lock().unwrap().pop_front();
-            let (status, body) = match fault {
-                None | Some(Fault::Served) => self.answer(&operation, &asked),
+            let answer = match fault {
+                None | Some(Fault::Served) => self.answer(&asked),
                 Some(Fault::Exception(status, exception)) => {
-                    (status, serde_json::json!({ "__type": exception, "message": "Told to." }).to_string().into_bytes())
+                    answer(status, &serde_json::json!({ "__type": exception, "message": "Told to." }).to_string())
                 }
-                Some(Fault::Answer(body)) => (200, body.as_bytes().to_vec()),
+                Some(Fault::Answer(body)) => answer(200, body),
                 Some(Fault::Lost) => {
-                    self.answer(&operation, &asked);
+                    self.answer(&asked);
                     drop(connection.shutdown(Shutdown::Both));
                     return;
                 }
@@ -171,74 +193,55 @@ impl Shared {
                     return;
                 }
             };
-            let head = format!(
-                "HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\r\n",
-                body.len()
-            );
-            if writer.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+            if writer.write_all(&answer).is_err() {
                 return;
             }
         }
     }
 
-    fn answer(&self, operation: &str, asked: &Asked) -> (u16, Vec<u8>) {
-        let caller = Caller::root(ACCOUNT.parse().unwrap(), asked.region.parse().unwrap());
-        macro_rules! operations {
-            ($($name:literal $request:ty,)+) => {
-                match operation {
-                    $($name => {
-                        let request: $request = serde_json::from_slice(&asked.body).unwrap();
-                        self.service.call(&caller, &request).map(|answer| serde_json::to_vec(&answer).unwrap())
-                    })+
-                    other => panic!("the tests do not ask for {other}"),
-                }
-            };
-        }
-        let answer = operations! {
-            "CreateAlias" CreateAliasRequest,
-            "CreateKey" CreateKeyRequest,
-            "Decrypt" DecryptRequest,
-            "DeleteImportedKeyMaterial" DeleteImportedKeyMaterialRequest,
-            "DeriveSharedSecret" DeriveSharedSecretRequest,
-            "DescribeKey" DescribeKeyRequest,
-            "Encrypt" EncryptRequest,
-            "GenerateDataKey" GenerateDataKeyRequest,
-            "GenerateMac" GenerateMacRequest,
-            "GenerateRandom" GenerateRandomRequest,
-            "GetParametersForImport" GetParametersForImportRequest,
-            "GetPublicKey" GetPublicKeyRequest,
-            "ImportKeyMaterial" ImportKeyMaterialRequest,
-            "ScheduleKeyDeletion" ScheduleKeyDeletionRequest,
-            "Sign" SignRequest,
-        };
-        match answer {
-            Ok(body) => (200, if body == b"null" { Vec::new() } else { body }),
-            Err(error) => {
-                let body = serde_json::json!({ "__type": error.exception().as_str(), "message": error.message() });
-                (error.exception().status(), body.to_string().into_bytes())
-            }
-        }
+    /// What the server says to a request. Nothing of it was changed: it is signed.
+    fn answer(&self, asked: &Asked) -> Vec<u8> {
+        let server = TcpStream::connect(self.server).unwrap();
+        server.set_nodelay(true).unwrap();
+        (&server).write_all(&asked.bytes).unwrap();
+        message(&mut BufReader::new(&server), |_, _| {}).unwrap()
     }
+}
+
+fn answer(status: u16, body: &str) -> Vec<u8> {
+    let head = "Content-Type: application/x-amz-json-1.1\r\nContent-Length: ";
+    format!("HTTP/1.1 {status} X\r\n{head}{}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// The next request of a connection; `None` at its end.
 fn read(reader: &mut impl BufRead) -> Option<Asked> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|&len| len > 0)?;
-    let (mut asked, mut len) = (Asked { target: String::new(), region: String::new(), body: Vec::new() }, 0);
+    let mut operation = String::new();
+    let bytes = message(reader, |name, value| {
+        if name.eq_ignore_ascii_case("x-amz-target") {
+            operation = value.strip_prefix("TrentService.").unwrap_or_default().to_owned();
+        }
+    })?;
+    Some(Asked { operation, bytes })
+}
+
+/// The next message of a connection, whose body is as long as its head says; `None` at the connection's end.
+fn message(reader: &mut impl BufRead, mut header: impl FnMut(&str, &str)) -> Option<Vec<u8>> {
+    let (mut bytes, mut len) = (Vec::new(), 0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|&len| len > 0)?;
-        let Some((name, value)) = line.trim().split_once(':') else { break };
-        match name.to_lowercase().as_str() {
-            "content-length" => len = value.trim().parse().unwrap(),
-            "x-amz-target" => asked.target = value.trim().into(),
-            // Credential=ID/DATE/REGION/kms/aws4_request, …
-            "authorization" => asked.region = value.split('/').nth(2).unwrap().into(),
-            _ => {}
+        bytes.extend_from_slice(line.as_bytes());
+        if line.trim().is_empty() {
+            break;
         }
+        let Some((name, value)) = line.trim().split_once(':') else { continue };
+        if name.eq_ignore_ascii_case("content-length") {
+            len = value.trim().parse().unwrap();
+        }
+        header(name, value.trim());
     }
-    asked.body = vec![0; len];
-    reader.read_exact(&mut asked.body).ok()?;
-    Some(asked)
+    let head = bytes.len();
+    bytes.resize(head + len, 0);
+    reader.read_exact(bytes.get_mut(head..)?).ok()?;
+    Some(bytes)
 }

@@ -33,7 +33,8 @@ impl Aws {
 
     /// Runs as somebody with an access key.
     fn run(&self, arguments: &[&str]) -> Run {
-        self.run_with(arguments, &[("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")])
+        let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        self.run_with(arguments, &[("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", secret)])
     }
 
     fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {

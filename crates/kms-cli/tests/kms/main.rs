@@ -28,6 +28,8 @@ mod life;
 mod moving;
 mod pages;
 mod served;
+#[cfg(feature = "aws")]
+mod server;
 mod signals;
 #[cfg(target_os = "linux")]
 mod soak;
