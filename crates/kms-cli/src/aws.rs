@@ -22,8 +22,15 @@ pub(crate) struct AwsArguments {
     /// For keys at AWS KMS, which are named by their ARN: ask this endpoint instead [default: AWS_ENDPOINT_URL_KMS].
     /// Credentials come from where the AWS CLI has them from: AWS_ACCESS_KEY_ID and so on, AWS_PROFILE, ~/.aws
     #[arg(long, global = true, value_name = "URL")]
-    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "what cannot be done is said all the same"))]
     endpoint_url: Option<String>,
+}
+
+impl AwsArguments {
+    /// The endpoint that is named, on the command line or in the environment.
+    pub(crate) fn endpoint_url(&self) -> Option<String> {
+        let variable = || std::env::var("AWS_ENDPOINT_URL_KMS").ok().filter(|url| !url.is_empty());
+        self.endpoint_url.clone().or_else(variable)
+    }
 }
 
 #[cfg(not(feature = "aws"))]

@@ -28,15 +28,13 @@ const EXPIRY: Duration = Duration::from_secs(21 * 24 * 3600);
 /// Its configuration, if there is one on this machine; whether the endpoint answers, in TLS and with a certificate that is
 /// not about to end; whether this machine's clock agrees with the server's; whether store, audit log, root key and HSMs
 /// work; whether the folders are closed to others, and the disk has room. Exit status 1 if something is wrong.
+///
+/// The server is the one of --endpoint-url or AWS_ENDPOINT_URL_KMS, or else of the first address of the configuration.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// The configuration, as for `kms serve`
     #[arg(long, value_name = "FILE", env = "KMS_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
-
-    /// The server [default: the first address of the configuration]
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_KMS", hide_env_values = true)]
-    endpoint_url: Option<Uri>,
 
     /// The authorities that the server's certificate may be of: a PEM file [default: the system's]
     #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE", hide_env_values = true)]
@@ -96,7 +94,7 @@ impl Doctor {
             configuration(&file.display().to_string(), &loaded, &mut found);
             loaded.config
         });
-        match self.endpoint(config.as_ref()) {
+        match endpoint(config.as_ref(), common)? {
             Some(endpoint) => self.look_at(&endpoint, &mut found),
             None => found.push(Finding::doubtful(
                 "endpoint",
@@ -116,22 +114,6 @@ impl Doctor {
             1 => Err(Failure::new(Status::Failed, "one thing is wrong")),
             more => Err(Failure::new(Status::Failed, format!("{more} things are wrong"))),
         }
-    }
-
-    fn endpoint(&self, config: Option<&Config>) -> Option<Uri> {
-        if let Some(url) = &self.endpoint_url {
-            return Some(url.clone());
-        }
-        let config = config?;
-        let mut address = *config.listen.addresses.first()?;
-        if address.ip().is_unspecified() {
-            address.set_ip(match address.is_ipv4() {
-                true => std::net::Ipv4Addr::LOCALHOST.into(),
-                false => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
-        format!("{scheme}://{address}").parse().ok()
     }
 
     fn look_at(&self, url: &Uri, found: &mut Vec<Finding>) {
@@ -155,6 +137,26 @@ impl Doctor {
         found.push(clock_finding(answer.date, before));
         health(&answer, found);
     }
+}
+
+/// The server that is named, or else that of the configuration, if there is one.
+fn endpoint(config: Option<&Config>, common: &Common) -> Result<Option<Uri>, Failure> {
+    if let Some(url) = common.keyring.aws.endpoint_url() {
+        let wrong = |error: http::uri::InvalidUri| {
+            Failure::usage(format!("{url:?} is no URL: {error}")).about("--endpoint-url")
+        };
+        return url.parse().map(Some).map_err(wrong);
+    }
+    let Some(config) = config else { return Ok(None) };
+    let Some(mut address) = config.listen.addresses.first().copied() else { return Ok(None) };
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.is_ipv4() {
+            true => std::net::Ipv4Addr::LOCALHOST.into(),
+            false => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+    Ok(format!("{scheme}://{address}").parse().ok())
 }
 
 fn is_this_machine(host: &str) -> bool {

@@ -26,6 +26,7 @@ mod keys;
 mod life;
 mod moving;
 mod pages;
+mod server;
 mod signals;
 mod store;
 mod streams;
