@@ -60,7 +60,7 @@ fn a_server_that_is_well_is_found_by_argument_and_by_variable() {
     let by_argument = home.command(&["doctor", "--endpoint-url", server.url()]).envs(nothing).output().unwrap();
     for run in [Run::from(by_argument), server.run(&home, &["doctor"], &nothing)] {
         let found = run.text();
-        assert!(found.contains(&format!("{} answers", server.url())), "{found}{}", run.stderr);
+        assert!(found.contains(&format!("{}/ answers", server.url())), "{found}{}", run.stderr);
         assert!(found.contains("root, store work"), "{found}");
     }
 }
