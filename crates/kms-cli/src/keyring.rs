@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
-use kms_core::{Error, MaterialId};
+use kms_core::{Error, Key, MaterialId};
 use kms_pkcs11::Uri;
 use kms_server::config::Root;
 use kms_service::SealedStore;
@@ -195,6 +195,12 @@ impl KeyringArguments {
         let place = self.place()?;
         let (engine, store, root) = self.unlock(&place, None, report)?.ok_or_else(|| self.missing())?;
         LocalKeys::unrecorded(place, engine, store, &root)
+    }
+
+    /// The root key of the store that is there.
+    pub(crate) fn root(&self, report: Report) -> Result<Key, Failure> {
+        let (_, _, root) = self.unlock(&self.place()?, None, report)?.ok_or_else(|| self.missing())?;
+        Ok(root.key().clone())
     }
 
     fn missing(&self) -> Failure {

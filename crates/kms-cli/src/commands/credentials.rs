@@ -22,7 +22,7 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// The largest policy that is read, in bytes.
 const MAX_POLICY: u64 = 256 * 1024;
 
-/// Make, list and remove the access keys that a server knows
+/// Make, list, seal and remove the access keys that a server knows
 ///
 /// A running server notices changes of the file by itself.
 #[derive(Debug, Subcommand)]
@@ -30,12 +30,13 @@ pub(crate) enum CredentialsCommand {
     Add(Add),
     List(List),
     Remove(Remove),
+    Seal(Seal),
 }
 
 /// Make an access key for a principal
 ///
 /// Its secret is printed once, for whoever is to use it. The file, which is made if it is not there, holds it in clear
-/// unless --sealed is given; only its owner can read it.
+/// unless --sealed is given; only its owner can read it. `kms credentials seal` seals it later.
 #[derive(Debug, Args)]
 pub(crate) struct Add {
     /// The file of credentials
@@ -84,12 +85,25 @@ pub(crate) struct Remove {
     access_key_id: String,
 }
 
+/// Seal the secrets that stand in the file in clear
+///
+/// They are encrypted under the root key of the store that --keyring names, beside which the server's store has to be:
+/// /var/lib/kms/keyring for one in /var/lib/kms/store. Only a server with that root key can verify signatures with them then,
+/// and nobody can read them out of the file.
+#[derive(Debug, Args)]
+pub(crate) struct Seal {
+    /// The file of credentials
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
 impl CredentialsCommand {
     pub(crate) fn run(&self, common: &Common) -> Result<(), Failure> {
         match self {
             Self::Add(command) => command.run(common),
             Self::List(command) => command.run(common),
             Self::Remove(command) => command.run(common),
+            Self::Seal(command) => command.run(common),
         }
     }
 }
@@ -176,5 +190,17 @@ impl Remove {
         write(&self.file, &after.map_err(|error| refused(&self.file, &error))?)?;
         common.report.done(&format!("{}: {} is removed", self.file.display(), self.access_key_id));
         common.report.record(|| json!({ "AccessKeyId": self.access_key_id }))
+    }
+}
+
+impl Seal {
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let before = read(&self.file, MAX_FILE)?;
+        let root = common.keyring.root(common.report)?;
+        let sealed = credentials::seal_all(&before, &root);
+        let (after, sealed) = sealed.map_err(|error| refused(&self.file, &error))?;
+        write(&self.file, &after)?;
+        common.report.done(&format!("{}: {sealed} secrets are sealed that were not", self.file.display()));
+        common.report.record(|| json!({ "Sealed": sealed }))
     }
 }

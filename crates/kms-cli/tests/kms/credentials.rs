@@ -31,3 +31,26 @@ fn access_keys_are_made_listed_and_removed() {
     let left = fs::read_to_string(&file).unwrap();
     assert!(!left.contains(id) && left.contains("kms-xks-proxy"), "{left}");
 }
+
+#[test]
+fn secrets_are_sealed_under_the_root_key() {
+    let home = Home::with_key();
+    let file = home.path("credentials.toml");
+    let name = file.to_str().unwrap();
+    let secret = |home: &Home| {
+        let made = home.ok(&["credentials", "add", name, "--principal", "arn:aws:iam::111122223333:user/Alice"]);
+        made.text().lines().nth(1).unwrap().split_once('=').unwrap().1.to_owned()
+    };
+    let secrets = [secret(&home), secret(&home)];
+    home.ok(&["credentials", "seal", name]);
+    let sealed = fs::read_to_string(&file).unwrap();
+    assert!(!secrets.iter().any(|secret| sealed.contains(secret)), "{sealed}");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    // What is sealed stays as it is, and a new key beside it is sealed as well.
+    let third = secret(&home);
+    assert_eq!(home.json(&["credentials", "seal", name])["Sealed"], 1);
+    let after = fs::read_to_string(&file).unwrap();
+    assert!(after.starts_with(&sealed) && !after.contains(&third), "{after}");
+    assert_eq!(home.ok(&["credentials", "list", name]).text().lines().count(), 3);
+    assert_eq!(Home::new().run(&["credentials", "seal", name]).status, 4, "no store, no root key");
+}

@@ -1,11 +1,12 @@
 //! `kms dev`.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::ChildStdout;
+use std::process::{ChildStdout, Command};
 
-use kms_core::{Call, ErrorKind};
+use base64ct::{Base64, Encoding};
+use kms_core::{Call, EncryptionContext, ErrorKind, MasterKey};
 
-use super::{AccessKey, Running, command, create, fails, found, open, run, seal};
+use super::{AccessKey, REGION, Running, command, create, fails, found, open, run, seal};
 use crate::{Home, set_mode};
 
 const ID: &str = "bc436485-5092-42b8-92a3-0aa8b93536dc";
@@ -28,7 +29,11 @@ struct Dev {
 }
 
 fn dev(home: &Home, arguments: &[&str]) -> Dev {
-    let mut running = Running::spawn(command(home, &[&["dev", "--listen", "127.0.0.1:0"], arguments].concat()));
+    started(command(home, &[&["dev", "--listen", "127.0.0.1:0"], arguments].concat()))
+}
+
+fn started(command: Command) -> Dev {
+    let mut running = Running::spawn(command);
     let mut stdout = BufReader::new(running.child.stdout.take().unwrap());
     let mut lines = Vec::new();
     // The last one.
@@ -132,4 +137,26 @@ fn what_cannot_be_is_said() {
     fails(&dev(&["--quotas", "many"]), 1, &["many"]);
     fails(&run(&home, &["serve", "--seed", "seed.yaml"]), 2, &["--dev"]);
     fails(&run(&home, &["serve", "--dev", "--config", "kms.toml"]), 2, &["--config"]);
+}
+
+#[test]
+fn no_secret_is_in_the_log_at_any_level() {
+    let home = Home::new();
+    let mut command = command(&home, &["dev", "--listen", "127.0.0.1:0", "--seed", "seed.yaml", "--regions", REGION]);
+    home.write("seed.yaml", SEED);
+    command.current_dir(home.0.path()).env("KMS_LOG", "trace");
+    let mut dev = started(command);
+    let key = found(&dev.running.client(&dev.access_key), ID).unwrap();
+    let context = EncryptionContext::new([("tenant", "4242424242")]).unwrap();
+    let (data_key, sealed) = key.generate_data_key(32, &context, &Call::default()).unwrap();
+    let wrong = AccessKey { secret: "8d7c1b4f0e5a".to_owned(), ..dev.access_key.clone() };
+    assert!(found(&dev.running.client(&wrong), ID).is_err());
+    dev.running.wait_for("InvalidSignatureException");
+    let log = dev.running.end();
+    assert!(log.contains("GenerateDataKey"), "{log}");
+    let (data_key, sealed) = (Base64::encode_string(data_key.expose()), Base64::encode_string(sealed.as_bytes()));
+    let secrets = [&data_key, &sealed, &dev.access_key.secret, &wrong.secret, "4242424242", "Signature="];
+    for secret in secrets {
+        assert!(!log.contains(secret), "{secret} is in {log}");
+    }
 }
