@@ -1,6 +1,14 @@
 //! The command as a user has it: a real process, real files, a keyring of its own for each test.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "a test stops at the first surprise, and has std"
+)]
 
 mod audit;
 #[cfg(feature = "aws")]
@@ -9,13 +17,7 @@ mod credentials;
 mod desk;
 #[cfg(feature = "aws")]
 #[path = "../../../kms-aws/tests/aws/endpoint.rs"]
-#[expect(
-    dead_code,
-    clippy::std_instead_of_core,
-    clippy::std_instead_of_alloc,
-    clippy::unwrap_in_result,
-    reason = "shared with the tests of kms-aws, which use all of it"
-)]
+#[expect(dead_code, reason = "shared with the tests of kms-aws, which use all of it")]
 mod endpoint;
 mod files;
 mod first_use;

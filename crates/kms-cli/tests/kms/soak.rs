@@ -26,7 +26,7 @@ impl Dice {
     fn below(limit: usize) -> usize {
         let mut bytes = [0; 4];
         SystemRandom.fill(&mut bytes).unwrap();
-        usize::try_from(u32::from_le_bytes(bytes)).unwrap() % limit
+        usize::try_from(u32::from_be_bytes(bytes)).unwrap() % limit
     }
 
     fn bytes() -> Vec<u8> {

@@ -2,7 +2,9 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::unwrap_in_result,
     clippy::indexing_slicing,
+    clippy::std_instead_of_core,
     clippy::std_instead_of_alloc,
     reason = "a test stops at the first surprise, and never runs without std"
 )]
