@@ -46,7 +46,8 @@ fn command(home: &Home, arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| says(name)) {
         command.env_remove(name);
     }
-    command.env_remove("KMS_CONFIG").env_remove("KMS_LOG");
+    // With a line for each request.
+    command.env_remove("KMS_CONFIG").env("KMS_LOG", "info,kms_server=debug");
     command.env("HOME", home.0.path()).env("AWS_EC2_METADATA_DISABLED", "true");
     command
 }
