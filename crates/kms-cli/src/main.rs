@@ -26,14 +26,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
-use zeroizing_alloc::ZeroAlloc;
 
 use crate::commands::Arguments;
 
 /// Wipes memory when it is freed: the `rsa` crate, for one, leaves parts of private keys in what it frees.
 #[global_allocator]
-static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
     harden::process();
