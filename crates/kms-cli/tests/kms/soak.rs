@@ -15,9 +15,11 @@ use crate::served::{Answer, Client, GENEROUS, SECRET, Served, signed};
 
 const CLIENTS: usize = 200;
 
-/// How much more memory there may be after the second half than after the first, in KiB: what an allocator keeps in reserve
-/// for 200 connections, and nothing that grows with the number of requests.
+/// How much more memory there may be after the second half than after the first, in KiB, when both were long: what an
+/// allocator keeps in reserve for 200 connections, and nothing that grows with the number of requests.
 const SLACK: u64 = 12 << 10;
+/// The same when both were short, and threads and their reserves were still being made.
+const SLACK_AT_FIRST: u64 = 64 << 10;
 
 /// Small numbers at random.
 struct Dice;
@@ -139,7 +141,7 @@ impl Asking<'_> {
 }
 
 /// Two halves of the same, each for `turns` of each client and as long as `time`, and the memory after each.
-fn soak(turns: usize, time: Duration) {
+fn soak(turns: usize, time: Duration, slack: u64) {
     let home = Home::with_key();
     let server = Served::start(&home);
     let made = server.client().ask("CreateKey", &json!({})).unwrap().ok();
@@ -161,19 +163,19 @@ fn soak(turns: usize, time: Duration) {
         server.memory()
     };
     let (first, second) = (half(), half());
-    assert!(second < first + SLACK, "{first} KiB after the first half, {second} after the second");
+    assert!(second < first + slack, "{first} KiB after the first half, {second} after the second");
     server.end();
     home.ok(&["audit", "verify"]);
 }
 
 #[test]
 fn right_and_wrong_requests_from_many_clients() {
-    soak(12, Duration::ZERO);
+    soak(12, Duration::ZERO, SLACK_AT_FIRST);
 }
 
 /// Twice five minutes: `cargo test -p kms-cli --test kms soak -- --ignored`.
 #[test]
 #[ignore = "takes ten minutes"]
 fn the_same_for_ten_minutes() {
-    soak(12, Duration::from_secs(300));
+    soak(12, Duration::from_secs(300), SLACK);
 }
