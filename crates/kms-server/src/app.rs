@@ -25,6 +25,8 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use kms_service::Service;
 
+use crate::dev::RESET_PATHS;
+
 pub use body::BodyLimits;
 pub use lanes::LaneLimits;
 pub use seams::{Authenticate, Authenticated, Observe, Readiness, Ready, Reset, Xks};
@@ -95,7 +97,7 @@ impl App {
             router = router.route("/metrics", get(metrics));
         }
         if parts.reset.is_some() {
-            router = router.route("/_kms/reset", post(reset)).route("/moto-api/reset", post(reset));
+            router = RESET_PATHS.into_iter().fold(router, |router, path| router.route(path, post(reset)));
         }
         if parts.xks.is_some() {
             router = router.route(

@@ -6,9 +6,11 @@ mod seed;
 use core::fmt::Write;
 use std::net::SocketAddr;
 
-use kms_core::{Error, RandomSource, SystemRandom};
+use kms_core::{Error, SystemRandom};
 use kms_service::{AccountId, KmsError, Region, Service};
 use parking_lot::Mutex;
+
+use crate::credentials::{KMS, NewAccessKey};
 
 pub use seed::{AliasSeed, KeySeed, Seed, SeedError, Tags};
 
@@ -73,16 +75,8 @@ impl ThrowAway {
     /// # Errors
     /// If the generator fails.
     pub fn new(account: AccountId) -> Result<Self, Error> {
-        const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let (mut id, mut secret) = ([0; 16], [0; 30]);
-        SystemRandom.fill(&mut id)?;
-        SystemRandom.fill(&mut secret)?;
-        let letters = id.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).copied().map(char::from));
-        Ok(Self {
-            access_key_id: "AKIA".chars().chain(letters).collect(),
-            secret_access_key: <base64ct::Base64 as base64ct::Encoding>::encode_string(&secret),
-            account,
-        })
+        let NewAccessKey { access_key_id, secret_access_key, .. } = NewAccessKey::generate(KMS, &SystemRandom)?;
+        Ok(Self { access_key_id, secret_access_key: secret_access_key.as_str().to_owned(), account })
     }
 
     /// As a file of credentials has it.

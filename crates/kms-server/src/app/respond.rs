@@ -7,13 +7,13 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
+use crate::metrics::MEDIA_TYPE;
 use crate::wire::Reply;
 
 const AWS_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const XML: HeaderValue = HeaderValue::from_static("application/xml");
-const OPEN_METRICS: HeaderValue =
-    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+const OPEN_METRICS: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// Data keys are no business of anything in between.
 const NEVER: HeaderValue = HeaderValue::from_static("no-cache, no-store, must-revalidate, private");
